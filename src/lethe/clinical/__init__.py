@@ -1,0 +1,1 @@
+"""Clinical tables: variable dictionary, checks, linking to PRIDs, scrambling by role."""

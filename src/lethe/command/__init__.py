@@ -1,0 +1,1 @@
+"""What runs inside a container: read the input mount, do one thing, write the output mount."""

@@ -1,0 +1,1 @@
+"""Collections, roles, visibility and the gates before publication."""

@@ -1,0 +1,1 @@
+"""CTP anonymizer scripts: parse, run, check; lookup tables; profiles."""

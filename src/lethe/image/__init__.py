@@ -1,0 +1,1 @@
+"""Images: lanes, conversion that loses nothing, de-facing, verdicts, and back to DICOM."""

@@ -1,0 +1,1 @@
+"""Header and image checks, visual-inspection sampling."""

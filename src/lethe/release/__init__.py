@@ -1,0 +1,1 @@
+"""Publication: what may leave the intake project, and in which shape."""
