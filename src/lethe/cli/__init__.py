@@ -22,7 +22,6 @@ NOUNS = {
     "image": "Images: lane, convert, de-face.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
     "profile": "Header profiles: run a CTP anonymizer script.",
-    "send": "Send cleaned DICOM to an archive.",
 }
 
 

@@ -1,0 +1,173 @@
+"""A logged-in connection to an XNAT, and its errors said by name.
+
+Login, session cookie and heartbeat are xnatpy's; the calls go through xnatpy's `requests.Session`, since
+listings and uploads of whole projects must neither cache nor hold a file in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+import requests
+import xnat
+import xnat.exceptions
+
+from lethe.errors import Misconfigured, Refused, Unavailable
+
+# connect quickly or say so; an answer may take long, since archiving happens inside the request
+TIMEOUT_S = (10.0, 600.0)
+
+_REFUSALS = {
+    400: (
+        "bad-request",
+        "The archive found the request faulty",
+        "This client and the server do not fit together.",
+    ),
+    401: ("login", "The archive did not accept the login", "Check user and password, or log in again."),
+    403: ("forbidden", "Your role does not allow this", "Ask the owner of the project for the right."),
+    404: (
+        "not-found",
+        "The archive does not know it, or you may not see it",
+        "Check the name and your role.",
+    ),
+    409: ("conflict", "The archive already holds something of that name", "Look at what is there first."),
+    417: (
+        "bad-request",
+        "The archive found the request faulty",
+        "This client and the server do not fit together.",
+    ),
+    422: (
+        "bad-request",
+        "The archive found the request faulty",
+        "This client and the server do not fit together.",
+    ),
+}
+
+
+def _fail(status: int, what: str) -> None:
+    if status in _REFUSALS:
+        code, sentence, remedy = _REFUSALS[status]
+        raise Refused(code, f"{sentence} ({what}).", remedy=remedy)
+    if status == 507:
+        raise Unavailable(
+            "archive-full", f"The archive's disk is full ({what}).", remedy="Free space, then run again."
+        )
+    raise Unavailable(
+        "archive-error", f"The archive answered {status} ({what}).", remedy="See the archive's log."
+    )
+
+
+class Archive:
+    """One connection to an XNAT, real or embedded.
+
+    Parameters
+    ----------
+    session : xnat.session.BaseXNATSession
+        A connected xnatpy session; :func:`connect` makes one.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self._http: requests.Session = session.interface
+        self._url = str(session._original_uri).rstrip("/")
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: bytes | IO[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        ok: tuple[int, ...] = (200, 201, 204),
+        stream: bool = False,
+    ) -> requests.Response:
+        """Send one request.
+
+        Parameters
+        ----------
+        method, path : str
+            HTTP method and path below the server's root.
+        what : str
+            What was tried, in a few words without any patient's value; part of the error.
+        ok : tuple of int
+            Status codes that are returned instead of raised.
+
+        Raises
+        ------
+        Refused
+            The archive says no (400 to 499).
+        Unavailable
+            It does not answer, or failed (5xx).
+        """
+        try:
+            response = self._http.request(
+                method,
+                self._url + path,
+                params=params,
+                json=json,
+                data=data,
+                headers=headers,
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+                stream=stream,
+            )
+        except requests.RequestException as error:
+            raise Unavailable(
+                "archive-unreachable",
+                f"The archive does not answer ({what}; {type(error).__name__}).",
+                remedy="Check that it runs and that the address is right.",
+            ) from None
+        if response.status_code not in ok:
+            _fail(response.status_code, what)
+        return response
+
+    def rows(self, path: str, what: str, **params: str) -> list[dict[str, str]]:
+        """Return a list resource as rows of strings."""
+        response = self.request("GET", path, what, params={"format": "json", **params})
+        result: list[dict[str, str]] = response.json()["ResultSet"]["Result"]
+        return result
+
+    def exists(self, path: str, what: str) -> bool:
+        """Tell whether an item can be read."""
+        return self.request("GET", path, what, params={"format": "json"}, ok=(200, 404)).status_code == 200
+
+
+@contextlib.contextmanager
+def connect(url: str, user: str, password: str) -> Iterator[Archive]:
+    """Log in and give an `Archive`; log out at the end.
+
+    Raises
+    ------
+    Refused
+        Wrong user or password.
+    Unavailable
+        Nothing answers at `url`.
+    Misconfigured
+        What answers is not an XNAT.
+    """
+    try:
+        session = xnat.connect(url, user=user, password=password, loglevel="ERROR", cli=False)
+    except xnat.exceptions.XNATLoginFailedError:
+        raise Refused(
+            "login", "The archive did not accept the login.", remedy="Check user and password."
+        ) from None
+    except requests.RequestException:
+        raise Unavailable(
+            "archive-unreachable", "No archive answers at that address.", remedy="Check that it runs."
+        ) from None
+    except (xnat.exceptions.XNATError, ValueError, KeyError):
+        raise Misconfigured(
+            "not-an-xnat",
+            "What answers at that address does not speak XNAT's REST.",
+            remedy="Check the address.",
+        ) from None
+    try:
+        yield Archive(session)
+    finally:
+        with contextlib.suppress(requests.RequestException, xnat.exceptions.XNATError):
+            session.disconnect()

@@ -1,0 +1,99 @@
+"""What the intake project knows of every series, read back from its resources."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lethe.governance.gates import SeriesRecord
+from lethe.release.publication import IntakeSeries, verdict_of_files
+from lethe.xnat.client import Archive
+from lethe.xnat.resources import list_files
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan of the archive; `uri` is its path below ``/data`` and ``/archive``."""
+
+    prid: str
+    session: str
+    session_id: str
+    number: str
+    scan_type: str
+    xsi_type: str
+
+    @property
+    def uri(self) -> str:
+        """Path of the scan without the ``/data`` or ``/archive`` prefix."""
+        return f"/experiments/{self.session_id}/scans/{self.number}"
+
+
+def scans(archive: Archive, project: str) -> list[Scan]:
+    """Return every scan of a project, sorted by subject, session and number."""
+    sessions = archive.rows(
+        f"/data/projects/{project}/experiments",
+        "list sessions",
+        xsiType="xnat:imageSessionData",
+        columns="ID,label,subject_label",
+    )
+    found: list[Scan] = []
+    for session in sessions:
+        for row in archive.rows(f"/data/experiments/{session['ID']}/scans", "list scans"):
+            found.append(
+                Scan(
+                    session["subject_label"],
+                    session["label"],
+                    session["ID"],
+                    row["ID"],
+                    row["type"],
+                    row["xsiType"],
+                )
+            )
+    return sorted(found, key=lambda scan: (scan.prid, scan.session, scan.number.zfill(8)))
+
+
+def resource_labels(archive: Archive, scan: Scan) -> dict[str, int]:
+    """Return label -> number of files of a scan's resources."""
+    rows = archive.rows(f"/data{scan.uri}/resources", "list resources", file_stats="true")
+    return {row["label"]: int(row["file_count"] or 0) for row in rows}
+
+
+def read_json(archive: Archive, scan: Scan, resource: str, suffix: str) -> list[dict[str, Any]]:
+    """Read every JSON file of a resource whose name ends with `suffix`."""
+    files = list_files(archive, f"/data{scan.uri}/resources/{resource}")
+    documents = []
+    for name in sorted(files):
+        if name.endswith(suffix):
+            response = archive.request("GET", files[name]["URI"], "read a report")
+            documents.append(json.loads(response.content))
+    return documents
+
+
+def _record(archive: Archive, scan: Scan, labels: dict[str, int]) -> SeriesRecord:
+    lanes = read_json(archive, scan, "CONVERSION", "lane.json") if "CONVERSION" in labels else []
+    reports = read_json(archive, scan, "DEFACE_QC", "report.json") if "DEFACE_QC" in labels else []
+    evidence = lanes[0].get("evidence", {}) if lanes else {}
+    return SeriesRecord(
+        lane=str(lanes[0]["lane"]) if len(lanes) == 1 else None,
+        converted=labels.get("NIFTI", 0) > 0,
+        verdict=verdict_of_files(reports),
+        defaced=labels.get("NIFTI_DEFACED", 0) > 0,
+        cleaned=labels.get("DICOM_CLEAN", 0) > 0,
+        modality=str(evidence.get("modality", "")),
+        coverage_mm=evidence.get("coverage_mm"),
+    )
+
+
+def series_of(archive: Archive, project: str) -> list[tuple[Scan, IntakeSeries]]:
+    """Return every scan of an intake project with the record that the gates judge."""
+    return [
+        (
+            scan,
+            IntakeSeries(
+                scan.prid, scan.session, scan.number, scan.scan_type, _record(archive, scan, labels)
+            ),
+        )
+        for scan in scans(archive, project)
+        for labels in [resource_labels(archive, scan)]
+    ]

@@ -1,0 +1,104 @@
+"""Copy what passed every gate from the intake project to the collection project, digest by digest."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lethe.governance.collection import Collection
+from lethe.release.publication import PlannedSeries
+from lethe.xnat.client import Archive
+from lethe.xnat.intake import Scan
+from lethe.xnat.resources import get_file, list_files, put_file
+
+
+def _ensure_session(archive: Archive, project: str, scan: Scan, xsi_type: str) -> str:
+    subject = f"/data/projects/{project}/subjects/{scan.prid}"
+    session = f"{subject}/experiments/{scan.session}"
+    if not archive.exists(subject, "look for a subject"):
+        archive.request("PUT", subject, "create a subject")
+    if not archive.exists(session, "look for a session"):
+        archive.request("PUT", session, "create a session", params={"xsiType": xsi_type})
+    return session
+
+
+def _ensure_scan(archive: Archive, session: str, scan: Scan) -> str:
+    path = f"{session}/scans/{scan.number}"
+    archive.request(
+        "PUT",
+        path,
+        "create a scan",
+        params={"xsiType": scan.xsi_type, "type": scan.scan_type, "quality": "usable"},
+    )
+    return path
+
+
+def copy_resource(archive: Archive, source: str, target: str) -> int:
+    """Copy every file of one resource to another and return how many were sent.
+
+    Parameters
+    ----------
+    source, target : str
+        Paths of resources below the server's root (``/data/...``).
+    """
+    sent = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, row in sorted(list_files(archive, source).items()):
+            spool = Path(folder) / "file"
+            get_file(archive, row["URI"], spool, digest=row.get("digest", ""))
+            sent += put_file(
+                archive,
+                target,
+                name,
+                spool,
+                file_format=row.get("file_format", ""),
+                content=row.get("file_content", ""),
+            )
+            spool.unlink()
+    return sent
+
+
+def publish(
+    archive: Archive,
+    collection: Collection,
+    plan: Sequence[tuple[Scan, PlannedSeries]],
+    *,
+    session_types: dict[str, str],
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Carry out a publication plan; what is already there with the same bytes is left alone.
+
+    Parameters
+    ----------
+    plan : sequence of (Scan, PlannedSeries)
+        Held series have no resources and are passed over.
+    session_types : dict
+        Session id in the intake project -> xsi:type.
+
+    Returns
+    -------
+    int
+        Number of files sent.
+    """
+    sent = 0
+    for number, (scan, planned) in enumerate(plan, start=1):
+        if planned.published:
+            session = _ensure_session(archive, collection.name, scan, session_types[scan.session_id])
+            target = _ensure_scan(archive, session, scan)
+            for label in planned.resources:
+                sent += copy_resource(
+                    archive, f"/data{scan.uri}/resources/{label}", f"{target}/resources/{label}"
+                )
+        if progress is not None:
+            progress(number, len(plan))
+    return sent
+
+
+def publish_clinical(archive: Archive, collection: Collection) -> int:
+    """Copy the scrambled clinical table with its dictionary and report."""
+    return copy_resource(
+        archive,
+        f"/data/projects/{collection.intake}/resources/CLINICAL",
+        f"/data/projects/{collection.name}/resources/CLINICAL",
+    )
