@@ -100,23 +100,20 @@ def available(archive: Archive, project: str, xsi_type: str) -> list[dict[str, A
     return [row for row in rows if row["enabled"]]
 
 
-def find(archive: Archive, project: str, xsi_type: str, name: str) -> Wrapper:
-    """Find an enabled wrapper by its name.
+def registered(archive: Archive, name: str) -> Wrapper:
+    """Find a wrapper by its name among all registered commands.
 
     Raises
     ------
     Misconfigured
-        It is not enabled in this project for that type of object.
+        No command has a wrapper of that name.
     """
-    for row in available(archive, project, xsi_type):
-        if row["wrapper-name"] == name:
-            return Wrapper(
-                int(row["command-id"]), int(row["wrapper-id"]), name, str(row["root-element-name"])
-            )
+    for command in archive.request("GET", "/xapi/commands", "list commands").json():
+        for wrapper in command.get("xnat", []):
+            if wrapper["name"] == name:
+                return _wrapper_of(command, wrapper)
     raise Misconfigured(
-        "not-enabled",
-        f"The command {name} is not enabled here.",
-        remedy="An owner enables it in the project.",
+        "not-registered", f"No wrapper is called {name}.", remedy="Register its command first."
     )
 
 

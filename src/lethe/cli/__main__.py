@@ -1,0 +1,5 @@
+"""``python -m lethe.cli``: the same as the installed ``lethe``."""
+
+from lethe.cli import main
+
+main()
