@@ -1,0 +1,185 @@
+"""One run of one command: from the input mount to whole outputs or a named failure."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+import lethe
+from lethe.command.model import Command, Done, Job
+from lethe.command.outputs import files_below, place, workplace
+from lethe.command.progress import Progress
+from lethe.command.provenance import DIGEST_VARIABLE, FILE_NAME, provenance
+from lethe.errors import Misconfigured, Outcome, Unavailable
+from lethe.files import write_json
+
+STOPPED = 143
+"""Exit code after SIGTERM, as shells count (128 + 15)."""
+KILLED = 137
+"""Exit code after SIGKILL, the memory limit included (128 + 9)."""
+_FULL = 1 << 16
+
+
+class Stopped(BaseException):
+    """The run was asked to end (SIGTERM, SIGINT); not an error, so not an `Exception`."""
+
+
+def execute(
+    command: Command,
+    source: Path,
+    output: Path,
+    options: Mapping[str, str],
+    *,
+    say: Progress,
+    environment: Mapping[str, str],
+) -> str:
+    """Run `command` and put its outputs in place; return the verdict.
+
+    Parameters
+    ----------
+    command : Command
+        What to do.
+    source, output : Path
+        The two mounts.
+    options : mapping of str to str
+        A value for every option of the command.
+    say : Progress
+        Receives the progress lines.
+    environment : mapping of str to str
+        Where the image's digest is looked up.
+
+    Raises
+    ------
+    Outcome
+        Whatever ended the work; the output folder is then as empty as it was.
+    """
+    if not source.is_dir():
+        raise Misconfigured(
+            "input-missing", "The input folder does not exist.", remedy="Mount the resource there."
+        )
+    with workplace(output) as work:
+        try:
+            return _work(command, source, output, work, options, say, environment)
+        except Outcome as outcome:
+            if _is_full(work):
+                raise _no_space() from outcome
+            raise
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT) or _is_full(work):
+                raise _no_space() from error
+            raise
+        except MemoryError as error:
+            raise Unavailable(
+                "out-of-memory", "The memory limit was reached.", remedy="Raise limit-memory of the command."
+            ) from error
+
+
+def _work(
+    command: Command,
+    source: Path,
+    output: Path,
+    work: Path,
+    options: Mapping[str, str],
+    say: Progress,
+    environment: Mapping[str, str],
+) -> str:
+    staging = work / "out"
+    staging.mkdir()
+    with _temporary_files_in(work / "tmp"):
+        done = command.work(Job(source, staging, options, say))
+    _record(command, options, done, staging, say, environment)
+    order = [entry.folder for entry in command.outputs if (staging / entry.folder).is_dir()]
+    order.sort(key=lambda name: name == command.provenance_in)
+    summary = ", ".join(f"{name} ({len(files_below(staging / name))} files)" for name in order)
+    place(staging, output, order)
+    say(f"output: {summary}")
+    say(f"done: {done.verdict}")
+    return done.verdict
+
+
+def _record(
+    command: Command,
+    options: Mapping[str, str],
+    done: Done,
+    staging: Path,
+    say: Progress,
+    environment: Mapping[str, str],
+) -> None:
+    digest = environment.get(DIGEST_VARIABLE) or None
+    record = provenance(command, options, done, staging, seconds=say.seconds, image_digest=digest)
+    folder = staging / command.provenance_in
+    folder.mkdir(exist_ok=True)
+    write_json(folder / FILE_NAME, record)
+    for path in list(staging.iterdir()):
+        if not files_below(path):
+            shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let libraries put temporary files on the output's disk: /tmp may be a small memory disk."""
+    before = (tempfile.tempdir, os.environ.get("TMPDIR"))
+    folder.mkdir()
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before[0]
+        os.environ.pop("TMPDIR")
+        if before[1] is not None:
+            os.environ["TMPDIR"] = before[1]
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _FULL
+    except OSError:
+        return False
+
+
+def _no_space() -> Unavailable:
+    return Unavailable(
+        "output-full",
+        "The disk of the output folder is full.",
+        remedy="Free space in the archive's build folder and launch again.",
+    )
+
+
+def report(run: Callable[[], object], say: Progress, errors: TextIO) -> int:
+    """Run and return the exit code; a failure becomes one line on both streams.
+
+    Nothing of an unexpected exception but its kind and place is shown: its message might hold a value
+    from a patient's data.
+    """
+    try:
+        run()
+    except Outcome as outcome:
+        return _failed(f"failed: {outcome}", outcome.exit_code, say, errors)
+    except Stopped:
+        return _failed("stopped: asked to end; nothing was written. [stopped]", STOPPED, say, errors)
+    except Exception as error:  # noqa: BLE001 - the one top-level handler
+        return _failed(f"failed: an error of the program, {place_of(error)} [program-error]", 1, say, errors)
+    return 0
+
+
+def _failed(line: str, code: int, say: Progress, errors: TextIO) -> int:
+    say(f"{line} (exit {code})")
+    errors.write(f"{line}\n")
+    errors.flush()
+    return code
+
+
+def place_of(error: BaseException) -> str:
+    """Return kind and place of an exception, never its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "lethe" in Path(frame.filename).parts] or list(frames)
+    where = f"{Path(ours[-1].filename).name} line {ours[-1].lineno}" if ours else "unknown place"
+    return f"{type(error).__name__} at {where} (lethe {lethe.__version__}, Python {sys.version.split()[0]})"

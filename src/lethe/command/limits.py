@@ -1,0 +1,59 @@
+"""How many processors the container may use; numeric libraries otherwise start one thread for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def processors(cgroup: Path = CGROUP) -> int:
+    """Return the CPU limit in whole processors, at least one.
+
+    Parameters
+    ----------
+    cgroup : Path
+        Where the kernel shows the limits, version 2 or 1.
+    """
+    usable = len(os.sched_getaffinity(0))
+    quota, period = _quota(cgroup)
+    return max(1, min(usable, quota // period)) if quota > 0 else usable
+
+
+def _quota(cgroup: Path) -> tuple[int, int]:
+    """Return microseconds of work allowed in each period; (-1, 1) where there is no limit."""
+    try:
+        return _numbers((cgroup / "cpu.max").read_text().split())
+    except (OSError, ValueError):
+        pass
+    try:
+        files = (cgroup / "cpu" / "cpu.cfs_quota_us", cgroup / "cpu" / "cpu.cfs_period_us")
+        return _numbers([file.read_text() for file in files])
+    except (OSError, ValueError):
+        return (-1, 1)
+
+
+def _numbers(words: list[str]) -> tuple[int, int]:
+    quota, period = words
+    return int(quota), int(period)
+
+
+def memory_limit_hit(cgroup: Path = CGROUP) -> bool:
+    """Tell whether the kernel killed a process of this container for its memory."""
+    for name in ("memory.events", "memory/memory.oom_control"):
+        try:
+            words = (cgroup / name).read_text().split()
+        except OSError:
+            continue
+        counters = dict(zip(words[::2], words[1::2], strict=False))
+        return int(counters.get("oom_kill", "0")) > 0
+    return False
+
+
+def limit_threads(environment: MutableMapping[str, str], count: int) -> None:
+    """Tell numeric libraries that are imported later to use `count` threads; what is set stays."""
+    for name in _THREAD_VARIABLES:
+        environment.setdefault(name, str(count))
