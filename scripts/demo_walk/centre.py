@@ -1,0 +1,185 @@
+"""What happens at the archive: collection, commands, publication. Every step may be repeated."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lethe.errors import Refused
+from lethe.governance.collection import Collection
+from lethe.release.publication import PlannedSeries, plan_publication
+from lethe.xnat import commands, projects, publish, resources
+from lethe.xnat.client import Archive
+from lethe.xnat.intake import Scan, resource_labels, scans, series_of
+
+Progress = Callable[[int, int], None]
+_DEFINITIONS = Path(__file__).resolve().parents[2] / "xnat-containers"
+_ROLES = {"coordinator": "owner", "member": "member", "collaborator": "collaborator"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the closing table."""
+
+    patient: str
+    session: str
+    series: str
+    lane: str
+    nifti: str
+    verdict: str
+    clinical_row: str
+    published: str
+    reason: str
+
+
+def make_collection(archive: Archive, collection: Collection) -> None:
+    """Create both projects and give the demo's people their roles."""
+    projects.ensure_collection(archive, collection, description="Lethe demo collection")
+    projects.grant(archive, collection.intake, "curator", "owner")
+    for login, role in _ROLES.items():
+        projects.grant(archive, collection.name, login, role)
+
+
+def register_commands(archive: Archive, collection: Collection) -> dict[str, commands.Wrapper]:
+    """Register every command of ``xnat-containers`` and enable its wrappers in the intake project."""
+    wrappers: dict[str, commands.Wrapper] = {}
+    for file in sorted(_DEFINITIONS.glob("*/command.json")):
+        for wrapper in commands.register(archive, json.loads(file.read_text())):
+            commands.enable(archive, collection.intake, wrapper)
+            wrappers[wrapper.name] = wrapper
+    return wrappers
+
+
+def archived_objects(archive: Archive, collection: Collection) -> int:
+    """Count the objects of all DICOM resources of the intake project."""
+    return sum(resource_labels(archive, scan).get("DICOM", 0) for scan in scans(archive, collection.intake))
+
+
+def upload_table(archive: Archive, collection: Collection, files: list[Path]) -> None:
+    """Put the linked table and the noise key into the intake project."""
+    resource = f"/data/projects/{collection.intake}/resources/CLINICAL_INTAKE"
+    for file in files:
+        resources.put_file(archive, resource, file.name, file)
+
+
+def _run(
+    archive: Archive, collection: Collection, wrapper: commands.Wrapper, chosen: list[Scan], progress: Progress
+) -> dict[Scan, commands.Ended]:
+    jobs = {scan: commands.Job(wrapper, f"/archive{scan.uri}") for scan in chosen}
+    ended = commands.run_all(archive, collection.intake, list(jobs.values()), progress=progress)
+    return dict(zip(jobs, ended, strict=True))
+
+
+def convert(
+    archive: Archive, collection: Collection, wrappers: dict[str, commands.Wrapper], progress: Progress
+) -> dict[Scan, commands.Ended]:
+    """Launch ``dicom-to-nifti`` for every scan that has no conversion report."""
+    chosen = [
+        scan
+        for scan in scans(archive, collection.intake)
+        if "CONVERSION" not in resource_labels(archive, scan)
+    ]
+    return _run(archive, collection, wrappers["dicom-to-nifti-scan"], chosen, progress)
+
+
+def deface(
+    archive: Archive, collection: Collection, wrappers: dict[str, commands.Wrapper], progress: Progress
+) -> dict[Scan, commands.Ended]:
+    """Launch ``deface`` for every converted scan of the de-face lane that has no verdict yet."""
+    chosen = [
+        scan
+        for scan, series in series_of(archive, collection.intake)
+        if series.record.lane == "deface" and series.record.converted and series.record.verdict is None
+    ]
+    return _run(archive, collection, wrappers["deface-scan"], chosen, progress)
+
+
+def clean(
+    archive: Archive, collection: Collection, wrappers: dict[str, commands.Wrapper], progress: Progress
+) -> dict[Scan, commands.Ended]:
+    """Launch ``clean-header`` for every scan that stays DICOM."""
+    chosen = [
+        scan
+        for scan, series in series_of(archive, collection.intake)
+        if series.record.lane == "header-only" and not series.record.cleaned
+    ]
+    return _run(archive, collection, wrappers["clean-header-scan"], chosen, progress)
+
+
+def scramble(
+    archive: Archive, collection: Collection, wrappers: dict[str, commands.Wrapper], progress: Progress
+) -> None:
+    """Launch ``scramble-clinical`` unless the scrambled table is there.
+
+    Raises
+    ------
+    Refused
+        The run failed; its reason is told.
+    """
+    if resources.list_files(archive, f"/data/projects/{collection.intake}/resources/CLINICAL"):
+        progress(1, 1)
+        return
+    job = commands.Job(wrappers["scramble-clinical-project"], f"/archive/projects/{collection.intake}")
+    (ended,) = commands.run_all(archive, collection.intake, [job], progress=progress)
+    if not ended.complete:
+        raise Refused("scramble", f"Scrambling the table ended as {ended.status}: {ended.reason}.")
+
+
+def clinical_prids(archive: Archive, collection: Collection) -> frozenset[str]:
+    """Return the PRIDs of the scrambled table."""
+    files = resources.list_files(archive, f"/data/projects/{collection.intake}/resources/CLINICAL")
+    text = archive.request("GET", files["clinical.csv"]["URI"], "read the scrambled table").text
+    return frozenset(row["prid"] for row in csv.DictReader(io.StringIO(text)))
+
+
+def publish_passed(archive: Archive, collection: Collection, progress: Progress) -> list[Row]:
+    """Publish what passed every gate and return the closing table."""
+    found = series_of(archive, collection.intake)
+    prids = clinical_prids(archive, collection)
+    planned = {
+        (one.series.session, one.series.scan): one
+        for one in plan_publication([series for _, series in found], prids)
+    }
+    pairs = [(scan, planned[scan.session, scan.number]) for scan, _ in found]
+    types = {
+        row["ID"]: row["xsiType"]
+        for row in archive.rows(f"/data/projects/{collection.intake}/experiments", "list sessions")
+    }
+    publish.publish(archive, collection, pairs, session_types=types, progress=progress)
+    publish.publish_clinical(archive, collection)
+    failures = _failures(archive, collection)
+    return [_row(scan, one, scan.prid in prids, failures.get(scan.uri, "")) for scan, one in pairs]
+
+
+def _failures(archive: Archive, collection: Collection) -> dict[str, str]:
+    """Return scan URI -> why its last failed run failed."""
+    reasons = {}
+    for row in commands.containers(archive, collection.intake):
+        uri = commands.root_value(row).removeprefix("/archive")
+        if str(row["status"]).startswith(("Failed", "Killed")):
+            reasons[uri] = commands.failure_reason(archive, collection.intake, str(row["workflow-id"]))
+    return reasons
+
+
+def _row(scan: Scan, planned: PlannedSeries, clinical_row: bool, failure: str) -> Row:
+    record = planned.series.record
+    return Row(
+        patient=scan.prid,
+        session=scan.session,
+        series=f"{scan.number} {scan.scan_type}".strip(),
+        lane=record.lane or "-",
+        nifti="yes" if record.converted else "no",
+        verdict=record.verdict or "-",
+        clinical_row="yes" if clinical_row else "no",
+        published=", ".join(planned.resources) or "no",
+        reason=failure if failure and not planned.published else planned.reason,
+    )
+
+
+def rows_as_json(rows: list[Row]) -> list[dict[str, str]]:
+    """Return the closing table as plain dictionaries."""
+    return [asdict(row) for row in rows]

@@ -1,0 +1,110 @@
+"""What happens at the hospital: identities, header cleaning, sending. Every step may be repeated."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pydicom
+
+from demo_walk.places import Places
+from demo_walk.server import Server
+from lethe.clinical import Dictionary, link_table
+from lethe.errors import Refused
+from lethe.files import write_bytes
+from lethe.governance.collection import Collection
+from lethe.header import Anonymizer, TreeReport, apply_tree, bundled_script, load_lookup, load_script
+from lethe.identity import IntakeSession
+from lethe.xnat import send
+from lethe.xnat.client import Archive
+
+Progress = Callable[[int, int], None]
+
+
+def intake_session(places: Places, patients: list[str]) -> IntakeSession:
+    """Open (or go on with) the intake session and give every patient a PRID and a shift."""
+    session = IntakeSession.open(places.site / "intake", key_file=places.site / "intake.key")
+    session.assign(patients)
+    write_bytes(places.site / "lookup.properties", session.lookup_table().encode(), mode=0o600)
+    return session
+
+
+def clean_headers(places: Places, dicom: Path, collection: Collection, progress: Progress) -> TreeReport:
+    """Run the stroke script and the routing script over every object of the hospital."""
+    lookup = load_lookup(places.site / "lookup.properties")
+    scripts = [
+        Anonymizer(load_script(bundled_script("stroke")), lookup),
+        Anonymizer(load_script(bundled_script("routing"), parameters={"PROJECT": collection.intake}), lookup),
+    ]
+    return apply_tree(
+        scripts, dicom, places.site / "cleaned", quarantine=places.hospital / "quarantine", progress=progress
+    )
+
+
+def _by_study(folder: Path) -> dict[str, list[Path]]:
+    studies: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.rglob("*.dcm")):
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID"])
+        studies[str(header.StudyInstanceUID)].append(path)
+    return dict(sorted(studies.items()))
+
+
+def send_images(
+    places: Places, archive: Archive, server: Server, collection: Collection, progress: Progress
+) -> tuple[int, int]:
+    """Send every other study by C-STORE, the rest by REST; return (objects by C-STORE, objects by REST)."""
+    ledger = send.Ledger(places.site / "sent")
+    studies = list(_by_study(places.site / "cleaned").values())
+    total = sum(map(len, studies))
+    sent = [0, 0]
+    for number, paths in enumerate(studies):
+        if number % 2 == 0:
+            send.c_store(paths, "127.0.0.1", server.dicom_port, ledger)
+        else:
+            send.import_zip(archive, paths, collection.intake, ledger)
+        sent[number % 2] += len(paths)
+        progress(sum(sent), total)
+    return sent[0], sent[1]
+
+
+def check_arrival(places: Places, archived: int) -> None:
+    """Refuse to go on unless the archive holds as many objects as were cleaned."""
+    cleaned = sum(1 for _ in (places.site / "cleaned").rglob("*.dcm"))
+    if archived != cleaned:
+        raise Refused(
+            "objects-lost",
+            f"{cleaned} objects were cleaned, the archive holds {archived}.",
+            remedy="Run the demo again; if it stays, the archive's log tells which session is short.",
+        )
+
+
+def linked_table(
+    places: Places, table: pd.DataFrame, dictionary: Dictionary, session: IntakeSession, patient_column: str
+) -> tuple[Path, Path]:
+    """Write the table under PRIDs with shifted dates, and the noise key; return both paths."""
+    linked = link_table(table, dictionary, session.assignments, patient_column=patient_column)
+    text = linked.to_csv(index=False, lineterminator="\n")
+    write_bytes(places.site / "table.csv", text.encode(), mode=0o600)
+    write_bytes(places.site / "noise.key", (session.noise_key.hex() + "\n").encode(), mode=0o600)
+    return places.site / "table.csv", places.site / "noise.key"
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as stream:
+        stream.write(b"\0" * path.stat().st_size)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def destroy_workplace(places: Places) -> None:
+    """Remove lookup table, linked table, cleaned objects and ledger; the destruction record stays."""
+    for name in ("lookup.properties", "table.csv", "noise.key", "sent"):
+        path = places.site / name
+        if path.exists():
+            _overwrite(path)
+            path.unlink()
+    shutil.rmtree(places.site / "cleaned", ignore_errors=True)
