@@ -40,13 +40,23 @@ def _source(places: Places, dicom: Path | None, table: Path | None) -> Source:
 
 def demo(
     directory: Annotated[Path, typer.Option("--dir", help="Where the demo keeps everything.")] = Path("demo"),
-    dicom: Annotated[Path | None, typer.Option("--dicom", help="Your own DICOM folder; needs --table.")] = None,
-    table: Annotated[Path | None, typer.Option("--table", help="Your own clinical table (CSV or Excel).")] = None,
+    dicom: Annotated[
+        Path | None, typer.Option("--dicom", help="Your own DICOM folder; needs --table.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Your own clinical table (CSV or Excel).")
+    ] = None,
     collection: Annotated[str, typer.Option("--collection", help="Name of the collection.")] = "DEMO",
-    http: Annotated[int | None, typer.Option("--http", help="Port of the page and REST; else a free one.")] = None,
-    dicom_port: Annotated[int | None, typer.Option("--dicom-port", help="Port of the DICOM receiver.")] = None,
+    http: Annotated[
+        int | None, typer.Option("--http", help="Port of the page and REST; else a free one.")
+    ] = None,
+    dicom_port: Annotated[
+        int | None, typer.Option("--dicom-port", help="Port of the DICOM receiver.")
+    ] = None,
     backend: Annotated[str, typer.Option("--backend", help="auto, docker or process.")] = "auto",
-    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Keep the archive running at the end.")] = True,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Keep the archive running at the end.")
+    ] = True,
     output: Annotated[str, typer.Option("--output", help="table or json.")] = "table",
 ) -> None:
     """Walk a hospital's DICOM and clinical table through to a published collection.
@@ -54,7 +64,11 @@ def demo(
     Example: ./scripts/demo --no-serve
     """
     if (dicom is None) != (table is None):
-        raise Misconfigured("options", "--dicom and --table go together.", remedy="Give both, or none for the demo's own data.")
+        raise Misconfigured(
+            "options",
+            "--dicom and --table go together.",
+            remedy="Give both, or none for the demo's own data.",
+        )
     if backend not in ("auto", "docker", "process") or output not in ("table", "json"):
         raise Misconfigured("options", "--backend is auto, docker or process; --output is table or json.")
     chosen = Collection(collection)
@@ -83,7 +97,9 @@ def demo(
 
 
 def _wait(running: servers.Server, places: Places, collection: Collection) -> None:
-    console.print(f"\nThe collection's page: [bold]{running.url}/data/projects/{collection.name}?format=html[/]")
+    console.print(
+        f"\nThe collection's page: [bold]{running.url}/data/projects/{collection.name}?format=html[/]"
+    )
     console.print(f"Logins: {', '.join(servers.PEOPLE)}; their passwords are in {places.root / 'users.json'}")
     console.print("Ctrl-C ends the archive; `./scripts/demo` starts it again.")
     stop = threading.Event()

@@ -67,7 +67,11 @@ def upload_table(archive: Archive, collection: Collection, files: list[Path]) ->
 
 
 def _run(
-    archive: Archive, collection: Collection, wrapper: commands.Wrapper, chosen: list[Scan], progress: Progress
+    archive: Archive,
+    collection: Collection,
+    wrapper: commands.Wrapper,
+    chosen: list[Scan],
+    progress: Progress,
 ) -> dict[Scan, commands.Ended]:
     jobs = {scan: commands.Job(wrapper, f"/archive{scan.uri}") for scan in chosen}
     ended = commands.run_all(archive, collection.intake, list(jobs.values()), progress=progress)

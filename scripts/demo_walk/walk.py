@@ -38,7 +38,13 @@ Step = Callable[[int, int], None]
 @contextmanager
 def steps() -> Iterator[Callable[[str], Step]]:
     """Give a function that opens one line of progress per step."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns) as bars:
 
         def step(name: str) -> Step:
@@ -52,7 +58,9 @@ def steps() -> Iterator[Callable[[str], Step]]:
         yield step
 
 
-def walk(places: Places, server: Server, collection: Collection, source: Source, step: Callable[[str], Step]) -> None:
+def walk(
+    places: Places, server: Server, collection: Collection, source: Source, step: Callable[[str], Step]
+) -> None:
     """Go the whole way; steps that an earlier run finished find their work done.
 
     Raises
@@ -122,7 +130,9 @@ def _quarantine_notes(tree: TreeReport) -> list[str]:
     reasons: dict[str, int] = {}
     for entry in tree.quarantined:
         reasons[entry.code] = reasons.get(entry.code, 0) + 1
-    return [f"Quarantined at the hospital: {count} objects ({code})." for code, count in sorted(reasons.items())]
+    return [
+        f"Quarantined at the hospital: {count} objects ({code})." for code, count in sorted(reasons.items())
+    ]
 
 
 def _pictures(
@@ -133,7 +143,11 @@ def _pictures(
         if series.record.verdict is None:
             continue
         resource = f"/data{scan.uri}/resources/DEFACE_QC"
-        pictures = {Path(name).name: row for name, row in list_files(archive, resource).items() if name.endswith(".png")}
+        pictures = {
+            Path(name).name: row
+            for name, row in list_files(archive, resource).items()
+            if name.endswith(".png")
+        }
         if source.own:  # a "before" shows a patient's face: it stays in the intake project
             return {name: row["URI"] for name, row in sorted(pictures.items())}
         folder = places.root / "pictures"
