@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.routing import BaseRoute
 
@@ -72,6 +72,8 @@ class Context:
         Port of the C-STORE receiver, None without one.
     backend : str
         ``auto``, ``docker`` or ``process``: how commands are run.
+    parts : dict
+        What a sub-package keeps between `start` and `stop` (its runner, its receiver), under its name.
     """
 
     root: Path
@@ -83,6 +85,7 @@ class Context:
     http_url: str = ""
     dicom_port: int | None = None
     backend: str = "auto"
+    parts: dict[str, Any] = field(default_factory=dict)
 
 
 class Part(Protocol):
