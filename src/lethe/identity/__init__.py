@@ -1,1 +1,19 @@
 """Who a patient becomes: PRID pool, intake session and its end, one date shift per patient."""
+
+from lethe.identity.intake import IntakeSession, Settings
+from lethe.identity.lookup import Assignment, escape_key, lookup_table
+from lethe.identity.prid import PridPool
+from lethe.identity.record import DestructionRecord
+from lethe.identity.shift import ShiftWindow, shifted
+
+__all__ = [
+    "Assignment",
+    "DestructionRecord",
+    "IntakeSession",
+    "PridPool",
+    "Settings",
+    "ShiftWindow",
+    "escape_key",
+    "lookup_table",
+    "shifted",
+]
