@@ -1,0 +1,175 @@
+"""The whole way of the data, and what may be found in the end."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from scipy import ndimage
+
+from lethe.identity.leftovers import search
+from system.conftest import PATIENTS, Walked, run_demo
+
+pytestmark = pytest.mark.system
+
+PRID = re.compile(r"[0-9A-F]{4}")
+
+
+def rows(walked: Walked, **wanted: str) -> list[dict[str, str]]:
+    """Rows of the closing table with those values."""
+    return [row for row in walked.summary["rows"] if all(row[key] == value for key, value in wanted.items())]
+
+
+def stored(walked: Walked, resource: str, ending: str, project: str) -> list[Path]:
+    """Files of a resource kind in the archive's tree."""
+    tree = walked.folder / "archive" / "archive" / project
+    return sorted(path for path in tree.rglob(f"{resource}/*{ending}") if path.is_file())
+
+
+@pytest.mark.requirement("M-21", "M-45", "M-88", "T-8", "M-36")
+def test_no_planted_identifier_is_left_anywhere(walked):
+    planted = [text for person in walked.people for text in person.planted()]
+    assert len(planted) > 10 * PATIENTS
+    places = [path for path in walked.folder.iterdir() if path.name != "hospital"]
+    assert search(places, planted) == []
+    # the search itself is no blind eye: it finds them where they belong
+    assert search([walked.folder / "hospital"], planted)
+
+
+@pytest.mark.requirement("M-33", "M-35", "M-38")
+def test_every_patient_has_one_prid_in_images_and_table(walked):
+    table = stored(walked, "CLINICAL", "clinical.csv", "DEMO")[0].read_text().splitlines()
+    prids = [line.split(",")[0] for line in table[1:]]
+    assert len(set(prids)) == PATIENTS
+    assert all(PRID.fullmatch(prid) for prid in prids)
+    assert {row["patient"] for row in walked.summary["rows"]} <= set(prids)
+
+
+@pytest.mark.requirement("M-22", "T-9")
+def test_perfusion_and_dsa_stay_dicom_and_say_why(walked):
+    kept = rows(walked, lane="header-only")
+    assert len(kept) >= 2
+    assert all(row["nifti"] == "no" for row in kept)
+    lanes = [
+        json.loads(path.read_text()) for path in stored(walked, "CONVERSION", "lane.json", "DEMO_INTAKE")
+    ]
+    reasons = [lane["reason"] for lane in lanes if lane["lane"] == "header-only"]
+    assert len(reasons) == len(kept)
+    assert all(reasons)
+
+
+@pytest.mark.requirement("M-24", "T-11")
+def test_the_collection_holds_nothing_with_a_face(walked):
+    tree = walked.folder / "archive" / "archive" / "DEMO"
+    kinds = {path.parent.name for path in tree.rglob("*") if path.is_file()}
+    assert "NIFTI_DEFACED" in kinds
+    assert kinds <= {"NIFTI_DEFACED", "DICOM_CLEAN", "NIFTI", "CLINICAL"}
+    published = {row["session"] for row in walked.summary["rows"] if "NIFTI" in row["published"].split(", ")}
+    assert all(row["lane"] == "convert" for row in walked.summary["rows"] if row["session"] in published)
+    assert not [path for path in tree.rglob("*") if "before" in path.name]
+
+
+def brain_of(ct: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
+    """Intracranial space of a head CT, found without the engine: what the skull closes in, slice by slice."""
+    bone = ndimage.binary_closing(ct > 250, iterations=2)
+    inside = np.stack([ndimage.binary_fill_holes(bone[..., k]) for k in range(ct.shape[2])], axis=2) & ~bone
+    tissue = inside & (ct > 0) & (ct < 90)
+    core = ndimage.binary_erosion(tissue, iterations=max(1, round(4 / min(spacing))))
+    labels, _ = ndimage.label(core)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return labels == sizes.argmax()
+
+
+@pytest.mark.requirement("M-23", "M-25")
+def test_no_brain_voxel_of_the_head_ct_was_changed(walked):
+    (row,) = [row for row in rows(walked, verdict="pass") if "CT" in row["session"]][:1]
+    where = f"{row['session']}/SCANS/{row['series'].split()[0]}"
+    before = [path for path in stored(walked, "NIFTI", ".nii.gz", "DEMO_INTAKE") if where in str(path)]
+    after = [path for path in stored(walked, "NIFTI_DEFACED", ".nii.gz", "DEMO") if where in str(path)]
+    assert len(before) == len(after) == 1
+    old, new = nib.load(before[0]), nib.load(after[0])
+    assert np.array_equal(old.affine, new.affine)
+    ct, defaced = np.asarray(old.dataobj), np.asarray(new.dataobj)
+    brain = brain_of(ct, old.header.get_zooms())
+    assert brain.sum() * np.prod(old.header.get_zooms()) > 500_000  # cubic millimetres: a brain, not a crumb
+    assert np.count_nonzero(ct[brain] != defaced[brain]) == 0
+    assert np.count_nonzero(ct != defaced) > 10_000  # and a face was removed
+
+
+@pytest.mark.requirement("M-21", "M-28")
+def test_archived_dicom_is_clean_and_still_useful(walked):
+    files = stored(walked, "DICOM", ".dcm", "DEMO_INTAKE")
+    assert len(files) == walked.summary["counts"]["sent"]
+    ids = set()
+    for path in files:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        assert dataset.PatientIdentityRemoved == "YES"
+        assert PRID.fullmatch(str(dataset.PatientID))
+        assert str(dataset.PatientName) == dataset.PatientID
+        assert not dataset.get("PatientBirthDate")
+        assert dataset.Modality
+        ids.add(str(dataset.PatientID))
+    assert ids == {row["patient"] for row in walked.summary["rows"]}
+
+
+@pytest.mark.requirement("T-5")
+def test_the_old_are_labelled_not_aged(walked):
+    table = stored(walked, "CLINICAL", "clinical.csv", "DEMO")[0].read_text()
+    assert table.count(">90 years") >= 2
+
+
+def test_nothing_of_the_link_is_left_at_the_site(walked):
+    site = walked.folder / "site"
+    left = {path.name for path in site.rglob("*") if path.is_file()}
+    assert "destruction-record.json" in left
+    assert not left & {"lookup.properties", "table.csv", "noise.key", "intake.key", "sent"}
+    assert not list(site.rglob("*.dcm"))
+
+
+def test_a_second_run_repeats_no_work(walked):
+    database = walked.folder / "archive" / "archive.db"
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in (walked.folder / "archive" / "archive").rglob("*")
+        if path.is_file()
+    }
+    again = run_demo(walked.folder, "--output", "json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout[again.stdout.index("{") :]) == walked.summary
+    after = {
+        path: path.stat().st_mtime_ns
+        for path in (walked.folder / "archive" / "archive").rglob("*")
+        if path.is_file()
+    }
+    assert before == after
+    assert sqlite3.connect(database).execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_outputs_carry_provenance_without_an_identifier(walked):
+    found = stored(walked, "*", "provenance.json", "DEMO_INTAKE")
+    assert found
+    for path in found:
+        record = json.loads(path.read_text())
+        assert record["command"]
+        assert record["library_version"]
+        assert record["inputs"]
+        assert record["outputs"]
+
+
+def test_nifti_bytes_hold_no_time_of_making(walked):
+    for path in stored(walked, "NIFTI*", ".nii.gz", "DEMO_INTAKE"):
+        with path.open("rb") as stream:
+            head = stream.read(10)
+        assert head[4:8] == b"\0\0\0\0"
+        assert not head[3] & 0x08  # no file name either
+        with gzip.open(io.BytesIO(path.read_bytes())) as image:
+            assert image.read(4)
