@@ -1,0 +1,149 @@
+"""command.json, the program and the README say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lethe
+from lethe.command.cli import NAMES, command_named, parser_of
+from lethe.command.describe import generated_part, readme
+
+from .schema import Definition
+
+CONTAINERS = Path(__file__).parents[3] / "xnat-containers"
+every_command = pytest.mark.parametrize("name", NAMES)
+
+
+def definition_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((CONTAINERS / name / "command.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_each_command_has_a_folder_and_each_folder_a_command() -> None:
+    assert sorted(path.parent.name for path in CONTAINERS.glob("*/command.json")) == sorted(NAMES)
+
+
+@every_command
+def test_command_json_has_the_form_of_the_contract(name: str) -> None:
+    definition = Definition.model_validate(definition_of(name))
+    assert definition.name == name
+    assert definition.limit_memory >= definition.reserve_memory
+    assert [(mount.path, mount.writable) for mount in definition.mounts] == [
+        ("/input", False),
+        ("/output", True),
+    ]
+
+
+@every_command
+@pytest.mark.requirement("A-92")
+def test_the_version_is_that_of_the_library_everywhere(name: str) -> None:
+    definition = definition_of(name)
+    assert definition["version"] == lethe.__version__
+    assert definition["image"] == f"lethe/{name}:{lethe.__version__}"
+    assert definition["container-labels"] == {"lethe.command": name, "lethe.version": lethe.__version__}
+
+
+@every_command
+def test_every_option_of_the_command_line_exists_in_the_program_and_the_other_way_round(name: str) -> None:
+    definition, parser = definition_of(name), parser_of(command_named(name))
+    words = shlex.split(definition["command-line"].replace("#", ""))
+    assert words[:2] == ["lethe-command", name]
+    written = {word for word in words if word.startswith("--")}
+    known = {
+        option for action in parser._actions for option in action.option_strings if option.startswith("--")
+    }
+    assert written == known - {"--help", "--self-test"}
+
+
+@every_command
+def test_every_input_has_a_key_in_the_command_line_and_the_values_of_the_program(name: str) -> None:
+    definition, command = definition_of(name), command_named(name)
+    assert sorted(re.findall(r"#[a-z-]+#", definition["command-line"])) == sorted(
+        entry["replacement-key"] for entry in definition["inputs"]
+    )
+    described = [
+        (entry["name"], tuple(entry["select-values"]), entry["default-value"], entry["description"])
+        for entry in definition["inputs"]
+    ]
+    assert described == [
+        (option.name, option.values, option.default, option.description) for option in command.options
+    ]
+
+
+@every_command
+def test_the_command_line_with_defaults_is_accepted_by_the_program(name: str) -> None:
+    definition = definition_of(name)
+    line = definition["command-line"]
+    for entry in definition["inputs"]:
+        line = line.replace(entry["replacement-key"], entry["default-value"])
+    parsed = parser_of(command_named(name)).parse_args(shlex.split(line)[2:])
+    assert (str(parsed.input), str(parsed.output)) == ("/input", "/output")
+
+
+@every_command
+def test_outputs_are_the_folders_that_the_program_fills(name: str) -> None:
+    definition, command = definition_of(name), command_named(name)
+    assert [(entry["path"], entry["required"]) for entry in definition["outputs"]] == [
+        (output.folder, output.required) for output in command.outputs
+    ]
+    assert {output.folder: output.required for output in command.outputs}[command.provenance_in]
+
+
+@every_command
+def test_each_output_becomes_exactly_one_resource_of_the_root(name: str) -> None:
+    definition = definition_of(name)
+    for wrapper in definition["xnat"]:
+        root = wrapper["external-inputs"][0]["name"]
+        handled = [handler["accepts-command-output"] for handler in wrapper["output-handlers"]]
+        assert sorted(handled) == sorted(entry["name"] for entry in definition["outputs"])
+        assert {handler["as-a-child-of"] for handler in wrapper["output-handlers"]} == {root}
+
+
+@every_command
+def test_a_command_is_offered_only_where_its_input_resource_is(name: str) -> None:
+    for wrapper in definition_of(name)["xnat"]:
+        root, resource = wrapper["external-inputs"][0], wrapper["derived-inputs"][0]
+        label = resource["matcher"].removeprefix("@.label == ")
+        assert root["matcher"] == f"{label} in @.resources[*].label"
+        assert resource["derived-from-wrapper-input"] == root["name"]
+
+
+@pytest.mark.requirement("M-22", "M-24")
+def test_resources_have_the_names_that_the_way_of_the_data_fixes() -> None:
+    labels = {
+        name: {
+            handler["accepts-command-output"]: handler["label"]
+            for wrapper in definition_of(name)["xnat"]
+            for handler in wrapper["output-handlers"]
+        }
+        for name in NAMES
+    }
+    assert labels == {
+        "dicom-to-nifti": {"nifti": "NIFTI", "conversion": "CONVERSION"},
+        "deface": {"defaced": "NIFTI_DEFACED", "qc": "DEFACE_QC"},
+        "clean-header": {"clean": "DICOM_CLEAN"},
+        "scramble-clinical": {"clinical": "CLINICAL"},
+    }
+
+
+@every_command
+def test_the_readme_is_what_the_program_says(name: str) -> None:
+    text = (CONTAINERS / name / "README.md").read_text(encoding="utf-8")
+    fresh = generated_part(command_named(name), definition_of(name))
+    assert text == readme(text, fresh), "run: python -m lethe.command.describe xnat-containers"
+
+
+@every_command
+def test_no_code_of_a_failure_has_two_exit_codes(name: str) -> None:
+    from lethe.command.describe import failures_of
+
+    codes: dict[str, int] = {}
+    for failure in failures_of(command_named(name)):
+        if failure.code != "out-of-memory":  # 5 when Python notices in time, 137 when the kernel kills
+            assert codes.setdefault(failure.code, failure.exit_code) == failure.exit_code
