@@ -1,0 +1,127 @@
+"""Where the head is: one solid shape without table, head rest and blankets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage as ndi
+from numpy.typing import NDArray
+
+from lethe.errors import Refused
+
+from .grid import Array3, Grid
+from .morph import Mask, closed, dilate, filled, largest, opened
+from .scene import Modality, Scene
+
+_BORDER_MM = 18.0
+_REACH_MM = 280.0  # CTA starts at the aortic arch: nothing below this under the vertex is head
+_MINIMUM_ML = 250.0
+_SKIN_HU = -250.0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head on a grid cropped to it.
+
+    Attributes
+    ----------
+    grid : Grid
+    mask : ndarray of bool
+        Solid head, cavities included.
+    modality : Modality
+    skin : float
+        Value above which a voxel is tissue, not air.
+    """
+
+    grid: Grid
+    mask: Mask
+    modality: Modality
+    skin: float
+
+
+def find_head(scene: Scene) -> Head:
+    """Find the head and crop the grid to it.
+
+    Parameters
+    ----------
+    scene : Scene
+
+    Returns
+    -------
+    Head
+
+    Raises
+    ------
+    Refused
+        ``no-head`` when there is no solid object of the size of a part of a head.
+    """
+    grid = scene.grid
+    skin = _SKIN_HU if scene.modality is Modality.CT else _mr_threshold(grid.values)
+    rough = ndi.binary_opening(grid.values > skin, iterations=2)
+    if not rough.any():
+        raise _no_head()
+    low, high = _box(rough, 6)
+    part = grid.crop(low, high)
+    mask = _ct_mask(part) if scene.modality is Modality.CT else _mr_mask(part, skin)
+    if mask.sum() * grid.voxel_ml < _MINIMUM_ML:
+        raise _no_head()
+    low, high = _box(mask, int(_BORDER_MM / grid.spacing))
+    top = int(np.argwhere(mask.any(axis=(0, 1))).max())
+    low[2] = max(low[2], top - int(_REACH_MM / grid.spacing))
+    low, high = np.maximum(low, 0), np.minimum(high, mask.shape)
+    window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return Head(part.crop(low, high), mask[window], scene.modality, skin)
+
+
+def _no_head() -> Refused:
+    return Refused(
+        "no-head",
+        "No object of the size of a head is in the image.",
+        remedy="Check that the series shows a head; leave phantoms and localisers out.",
+    )
+
+
+def _box(mask: Mask, border: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    low, high = [], []
+    for axis in range(3):
+        hits = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        low.append(max(0, int(hits[0]) - border))
+        high.append(min(mask.shape[axis], int(hits[-1]) + border + 1))
+    return np.asarray(low), np.asarray(high)
+
+
+def _ct_mask(grid: Grid) -> Mask:
+    tissue = grid.values > _SKIN_HU
+    # an opening of 4 mm drops the shell of the head rest, the table and blankets
+    core = largest(opened(tissue, 4.0, grid.spacing))
+    # ... and rounds off nose, lips and ears, which 5 mm of regrowth into tissue gives back
+    whole = largest(dilate(core, 5.0, grid.spacing) & (grid.values > _SKIN_HU - 50.0))
+    return filled(closed(whole, 6.0, grid.spacing))
+
+
+def _mr_mask(grid: Grid, skin: float) -> Mask:
+    core = largest(opened(grid.values > skin, 1.5, grid.spacing))
+    return filled(closed(core, 6.0, grid.spacing))
+
+
+def _mr_threshold(values: Array3) -> float:
+    """0.35 x Otsu of the positive values: below the skull's marrow, above most of the ghosts."""
+    positive = values[values > 0]
+    if positive.size < 1000:
+        raise _no_head()
+    clipped = np.minimum(positive, np.percentile(positive, 98))
+    return max(0.35 * otsu(clipped), 1e-6)
+
+
+def otsu(values: NDArray[np.float32]) -> float:
+    """Threshold that best separates `values` into two groups (Otsu 1979), from 256 bins."""
+    counts, edges = np.histogram(values, bins=256)
+    centres = (edges[:-1] + edges[1:]) / 2.0
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    total = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = total / below - (total[-1] - total) / above
+        score = np.where((below > 0) & (above > 0), below * above * gap**2, 0.0)
+    return float(centres[int(np.argmax(score))])

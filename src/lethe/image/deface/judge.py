@@ -1,0 +1,199 @@
+"""The verdict: from what was measured on the result, not from what was meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from .align import Alignment
+from .grid import Array3
+from .head import Head
+from .morph import Mask, depth, distance_to
+from .protect import Protection
+from .region import Region, tissue
+from .template import Template
+
+NMI_MINIMUM = 1.05
+SCALE_LIMITS = (0.75, 1.35)  # a three-year-old needs 1.29 on one axis
+SKIN_MINIMUM = 0.70
+CLEARANCE_MM = 2.0
+FACE_MINIMUM_CM2 = 6.0
+FACE_MISSING = 0.12
+FACE_PRESENT = 0.40
+_SKIN_MM = 3.0
+
+
+class Verdict(StrEnum):
+    """What may happen with the result; only ``pass`` and ``no-face`` leave the intake project."""
+
+    PASS = "pass"  # noqa: S105  (a verdict, not a password)
+    NO_FACE = "no-face"
+    REVIEW = "review"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the pose says about the face before anything is changed.
+
+    Attributes
+    ----------
+    face_cm2 : float
+        Area of facial skin that should be in view.
+    face_present : float
+        Share of the expected face that is tissue; near 0 in an image that was de-faced before.
+    skin : ndarray of bool
+        Facial skin of this head on its grid.
+    """
+
+    face_cm2: float
+    face_present: float
+    skin: Mask
+
+
+def expect(head: Head, template: Template, pose: Alignment, region: Region) -> Expectation:
+    """Predict how much face is in view and how much of it is there.
+
+    Parameters
+    ----------
+    head : Head
+    template : Template
+    pose : Alignment
+    region : Region
+
+    Returns
+    -------
+    Expectation
+    """
+    grid = head.grid
+    model = grid.carry(template.skin().astype(np.float32), template.affine, pose.to_mni) > 0.5
+    shell = model & (depth(model, grid.spacing) <= grid.spacing) & region.sector & grid.valid
+    inside = model & region.remove & region.sector & grid.valid
+    present = float((inside & tissue(head)).sum() / max(int(inside.sum()), 1))
+    skin = head.mask & region.sector & (depth(head.mask | ~grid.valid, grid.spacing) <= _SKIN_MM)
+    return Expectation(float(shell.sum()) * grid.spacing**2 / 100.0, present, skin & tissue(head))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What changed, measured between the file before and the file after.
+
+    Attributes
+    ----------
+    brain_changed : int
+        Grid cells of brain in which a voxel changed.
+    clearance_mm : float
+        Shortest distance between a removed and a brain cell.
+    skin_removed : float
+        Share of the facial skin that is gone.
+    removed_ml : float
+        Tissue that is gone.
+    """
+
+    brain_changed: int
+    clearance_mm: float
+    skin_removed: float
+    removed_ml: float
+
+
+def measure(head: Head, protection: Protection, expectation: Expectation, changed: Array3) -> Effect:
+    """Measure the effect on the head's grid.
+
+    Parameters
+    ----------
+    head : Head
+    protection : Protection
+    expectation : Expectation
+    changed : ndarray of float32
+        Share of voxels that changed in each grid cell.
+
+    Returns
+    -------
+    Effect
+    """
+    gone = changed > 0.5
+    brain = protection.brain & head.grid.valid
+    away = distance_to(gone, head.grid.spacing)
+    clearance = float(away[brain].min()) if brain.any() and gone.any() else float("inf")
+    skin = expectation.skin
+    return Effect(
+        brain_changed=int((gone & brain).sum()),
+        clearance_mm=clearance,
+        skin_removed=float((gone & skin).sum() / skin.sum()) if skin.any() else 1.0,
+        removed_ml=float((gone & tissue(head)).sum()) * head.grid.voxel_ml,
+    )
+
+
+def faceless(expectation: Expectation) -> str | None:
+    """Say why an image shows no face, or None when it does."""
+    if expectation.face_cm2 < FACE_MINIMUM_CM2:
+        return "face-not-in-view"
+    if expectation.face_present < FACE_MISSING:
+        return "already-defaced"
+    return None
+
+
+def doubts(
+    head: Head, pose: Alignment, protection: Protection, *, oriented: bool, extended: bool
+) -> list[str]:
+    """Return the reasons not to trust the pose or the file, whatever was removed."""
+    found = {
+        "weak-match": pose.nmi < NMI_MINIMUM,
+        "implausible-size": pose.scales[0] < SCALE_LIMITS[0] or pose.scales[2] > SCALE_LIMITS[1],
+        "second-pose": pose.nmi - pose.runner_up < 0.004,
+        "brain-not-confirmed": protection.overlap < 0.8,
+        "no-orientation": not oriented,
+        "header-extension": extended,
+    }
+    return [name for name, holds in found.items() if holds]
+
+
+def verdict(expectation: Expectation, effect: Effect, doubtful: list[str]) -> tuple[Verdict, list[str]]:
+    """Judge a result.
+
+    Parameters
+    ----------
+    expectation : Expectation
+    effect : Effect
+    doubtful : list of str
+        From `doubts`.
+
+    Returns
+    -------
+    (Verdict, list of str)
+        The verdict and its reasons; the list is empty for ``pass``.
+    """
+    fatal = ["brain-changed"] if effect.brain_changed else []
+    reasons = list(doubtful)
+    if effect.skin_removed < SKIN_MINIMUM:
+        reasons.append("face-remains")
+    if effect.clearance_mm < CLEARANCE_MM:
+        reasons.append("close-to-brain")
+    if expectation.face_present < FACE_PRESENT:
+        reasons.append("face-partly-missing")
+    if fatal:
+        return Verdict.FAIL, fatal + reasons
+    return (Verdict.REVIEW, reasons) if reasons else (Verdict.PASS, [])
+
+
+def as_numbers(
+    pose: Alignment, protection: Protection, expectation: Expectation, effect: Effect
+) -> dict[str, Any]:
+    """Return the measures for the report, rounded so that equal input gives equal text."""
+    return {
+        "nmi": round(pose.nmi, 4),
+        "second_nmi": round(pose.runner_up, 4),
+        "inside": round(pose.inside, 3),
+        "scales": [round(s, 3) for s in pose.scales],
+        "brain_overlap": round(protection.overlap, 3),
+        "skull_found": protection.skull_found,
+        "face_in_view_cm2": round(expectation.face_cm2, 1),
+        "face_present": round(expectation.face_present, 3),
+        "skin_removed": round(effect.skin_removed, 3),
+        "clearance_mm": round(effect.clearance_mm, 1) if np.isfinite(effect.clearance_mm) else None,
+        "brain_changed": effect.brain_changed,
+        "removed_ml": round(effect.removed_ml, 1),
+    }

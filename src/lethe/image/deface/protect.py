@@ -1,0 +1,118 @@
+"""What may never change: the brain, found twice, with a margin.
+
+Once by the template and once by the image itself: in CT the space inside the skull, in MR tissue that hangs
+together with the brain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage as ndi
+
+from .align import Alignment
+from .grid import Array3
+from .head import Head
+from .morph import CROSS, Mask, closed, depth, dilate, erode, opened
+from .scene import Modality
+from .template import Template
+
+_BONE_HU = 180.0
+_FOREHEAD_MM = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """The protected voxels on the head's grid.
+
+    Attributes
+    ----------
+    keep : ndarray of bool
+        May not change; margin included.
+    brain : ndarray of bool
+        Brain as well as it is known, without margin; for measuring.
+    skin_depth : ndarray of float32
+        Distance to the surface of the head, mm; the end of the data is not a surface.
+    skull_found : bool or None
+        CT: whether the space inside the skull was found; None in MR.
+    overlap : float
+        Share of the visible template brain that the image's own brain space covers.
+    """
+
+    keep: Mask
+    brain: Mask
+    skin_depth: Array3
+    skull_found: bool | None
+    overlap: float
+
+
+def protect(head: Head, template: Template, pose: Alignment) -> Protection:
+    """Find what may never change.
+
+    Parameters
+    ----------
+    head : Head
+    template : Template
+    pose : Alignment
+
+    Returns
+    -------
+    Protection
+    """
+    spacing = head.grid.spacing
+    expected = head.grid.carry(template.brain, template.affine, pose.to_mni)
+    skin_depth = depth(head.mask | ~head.grid.valid, spacing)
+    if head.modality is Modality.CT:
+        return _protect_ct(head, expected, skin_depth)
+    return _protect_mr(head, expected, skin_depth)
+
+
+def _share(part: Mask, whole: Mask) -> float:
+    return float((part & whole).sum() / max(int(whole.sum()), 1))
+
+
+def _protect_ct(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
+    spacing = head.grid.spacing
+    cavity = _skull_space(head, expected)
+    overlap = _share(cavity, (expected > 0.5) & head.grid.valid)
+    if overlap > 0.8:
+        keep = dilate(cavity, 6.0, spacing) | erode(expected > 0.3, 2.0, spacing)
+        return Protection(keep, cavity & (expected > 0.02), skin_depth, True, overlap)
+    # craniectomy, heavy metal, cut skull: only the template knows where the brain is
+    return Protection(dilate(expected > 0.3, 8.0, spacing), expected > 0.5, skin_depth, False, overlap)
+
+
+def _skull_space(head: Head, expected: Array3) -> Mask:
+    """The space inside the skull that overlaps the expected brain most."""
+    spacing = head.grid.spacing
+    bone = closed(ndi.gaussian_filter(head.grid.values, 0.4) > _BONE_HU, 2.5, spacing)
+    free = head.mask & ~bone
+    # a ball of 7 mm passes neither the orbital fissures nor the foramina of the skull base
+    core = opened(free, 7.0, spacing) & dilate(expected > 0.5, 12.0, spacing)
+    labels, count = ndi.label(core)
+    if not count:
+        return np.zeros_like(head.mask)
+    weights = ndi.sum_labels(expected, labels, np.arange(1, count + 1))
+    space: Mask = np.asarray(labels == 1 + int(np.argmax(weights)))
+    allowed = free & dilate(expected > 0.5, 9.0, spacing)
+    grown = ndi.binary_dilation(space, CROSS, iterations=3, mask=allowed | space)
+    return np.asarray(grown | (dilate(space, 2.5, spacing) & free), bool)
+
+
+def _protect_mr(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
+    spacing = head.grid.spacing
+    likely = expected > 0.5
+    core = erode(likely, 2.0, spacing)
+    keep = dilate(expected > 0.3, 10.0, spacing)
+    if not (core & head.grid.valid).any():
+        return Protection(keep, likely, skin_depth, None, 0.0)
+    values = head.grid.values
+    bright = values > 0.45 * float(np.median(values[core & head.grid.valid]))
+    # the skull is dark in every MR contrast: bright tissue that hangs together with the brain is brain
+    allowed = bright & dilate(likely, 13.0, spacing) & (skin_depth > 4.0)
+    grown = np.asarray(ndi.binary_dilation(core, CROSS, iterations=8, mask=allowed | core))
+    grown = opened(grown, 3.0, spacing) | core
+    guard = dilate(grown, 5.0, spacing) & (skin_depth > 2.5)
+    overlap = _share(bright, likely & head.grid.valid)
+    return Protection(keep | guard, likely | (grown & (expected > 0.02)), skin_depth, None, overlap)

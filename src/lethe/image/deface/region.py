@@ -1,0 +1,92 @@
+"""What goes: the face as a formula in MNI millimetres, and the ears.
+
+The face is not an image but a curved surface, so that it can be read, reviewed and tuned here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .align import Alignment
+from .grid import Array3
+from .head import Head
+from .morph import Mask, erode, opened, smoothed
+from .protect import Protection
+from .scene import Modality
+
+_HEIGHTS = (-140.0, -90.0, -45.0, -25.0, 0.0, 14.0)
+_DEPTHS = (38.0, 40.0, 44.0, 50.0, 66.0, 84.0)
+_TOP, _BOTTOM = 14.0, -168.0
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Voxels to remove on the head's grid.
+
+    Attributes
+    ----------
+    remove : ndarray of bool
+        Face and ears, protected voxels left out; the air in front of the face included.
+    sector : ndarray of bool
+        Where a face is expected, whatever is protected.
+    coordinates : tuple of ndarray
+        MNI x, y, z of each grid point.
+    """
+
+    remove: Mask
+    sector: Mask
+    coordinates: tuple[Array3, Array3, Array3]
+
+
+def face_sector(x: Array3, y: Array3, z: Array3) -> Mask:
+    """Say which points (MNI mm) lie in front of the surface behind which nothing is taken.
+
+    On the midline the surface runs through y = 84 at z = 14 (brow), 66 at 0, 50 at -25 (eyes), 44 at -45,
+    40 at -90 (mouth) and 38 at -140; it curves back by 0.0042 x^2, half of that from the eyes up.
+    """
+    middle = np.interp(z, _HEIGHTS, _DEPTHS)
+    surface = middle - 0.0042 * x**2
+    surface = np.where(z < -25.0, surface, np.maximum(surface, 50.0 - 0.002 * x**2))
+    return np.asarray((y > surface) & (z < _TOP) & (z > _BOTTOM))
+
+
+def choose(head: Head, pose: Alignment, protection: Protection) -> Region:
+    """Decide which voxels go.
+
+    Parameters
+    ----------
+    head : Head
+    pose : Alignment
+    protection : Protection
+
+    Returns
+    -------
+    Region
+    """
+    spacing = head.grid.spacing
+    x, y, z = head.grid.coordinates(pose.to_mni)
+    sector = face_sector(x, y, z)
+    # a smooth cut shows nothing of the face and triggers no detector
+    remove = smoothed(sector, 3.0, spacing) > 0.5
+    remove |= _ears(head, x, y, z)
+    # forehead and temples: only the scalp, whatever the template says
+    shallow_only = (z > -24.0) | ((np.abs(x) > 46.0) & (z > -62.0) & (y > -5.0))
+    remove &= ~(shallow_only & (protection.skin_depth > 5.0))
+    remove &= ~protection.keep
+    return Region(remove, sector, (x, y, z))
+
+
+def _ears(head: Head, x: Array3, y: Array3, z: Array3) -> Mask:
+    """Everything at the side that is not the smooth head; thin ears vanish with the head rest in the mask."""
+    box = (np.abs(x) > 56.0) & (y > -62.0) & (y < 26.0) & (z > -100.0) & (z < 4.0)
+    lump = opened(head.mask | ~head.grid.valid, 14.0, head.grid.spacing)
+    return np.asarray(box & ~erode(lump, 2.5, head.grid.spacing))
+
+
+def tissue(head: Head) -> Mask:
+    """Voxels that are not air."""
+    if head.modality is Modality.CT:
+        return np.asarray(head.grid.values > head.skin - 50.0)
+    return np.asarray(head.grid.values > head.skin)

@@ -1,0 +1,112 @@
+"""Views of the surface of a head: parallel rays, first hit, plain shading. numpy and scipy only."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage as ndi
+from numpy.typing import NDArray
+
+from .grid import Array3, Grid
+from .morph import CROSS, Mask
+
+Picture = NDArray[np.uint8]
+
+_LIGHT = np.array([-0.25, 0.8, 0.55])
+_AMBIENT, _DIFFUSE, _FRONTAL = 40.0, 170.0, 40.0
+
+
+def render(
+    grid: Grid, threshold: float, azimuth: float, *, frame: Mask | None = None, pixel_mm: float = 1.2
+) -> Picture:
+    """Show the surface of `grid` at `threshold`, seen from the front turned by `azimuth`.
+
+    Parameters
+    ----------
+    grid : Grid
+    threshold : float
+        Tissue is above this value.
+    azimuth : float
+        Degrees about the vertical axis; 0 is from the front, positive from the head's right.
+    frame : ndarray of bool, optional
+        What the picture is framed on, so that before and after have the same frame; default: the tissue.
+    pixel_mm : float
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width)
+        Superior at the top; from the front, the head's right is at the left.
+    """
+    soft = ndi.gaussian_filter(grid.values, 0.7)
+    solid = soft > threshold
+    shown = solid if frame is None else frame
+    if not shown.any():
+        return np.zeros((64, 64), np.uint8)
+    turn = np.deg2rad(azimuth)
+    front = np.array([np.sin(turn), np.cos(turn), 0.0])
+    across = np.array([-np.cos(turn), np.sin(turn), 0.0])  # picture's left to right
+    corners = np.argwhere(shown & ~ndi.binary_erosion(shown, CROSS)).astype(np.float64)
+    middle = (corners.min(axis=0) + corners.max(axis=0)) / 2.0
+    width = np.abs((corners - middle) @ across).max() + 6.0
+    height = np.abs(corners[:, 2] - middle[2]).max() + 6.0
+    reach = np.abs((corners - middle) @ front).max() + 6.0
+    step = pixel_mm / grid.spacing
+    u, w = np.meshgrid(np.arange(-width, width, step), np.arange(height, -height, -step))
+    start = middle + u[..., None] * across + w[..., None] * np.array([0.0, 0.0, 1.0]) + reach * front
+    shape = u.shape
+    travelled = _first_hit(solid, start.reshape(-1, 3), -front, 2.0 * reach)
+    hit = np.isfinite(travelled)
+    picture = np.zeros(hit.shape, np.float64)
+    if hit.any():
+        places = start.reshape(-1, 3)[hit] - (travelled[hit, None]) * front
+        places = _on_surface(soft, threshold, places, -front)
+        picture[hit] = _shade(soft, places, front, across)
+    return np.asarray(np.clip(picture, 0, 255).reshape(shape), np.uint8)
+
+
+def _first_hit(
+    solid: Mask, start: NDArray[np.float64], direction: NDArray[np.float64], reach: float
+) -> NDArray[np.float64]:
+    """March along all rays at once, one voxel per step; infinite where nothing is met."""
+    travelled = np.full(len(start), np.inf)
+    active = np.arange(len(start))
+    limits = np.asarray(solid.shape)
+    for step in range(int(reach) + 1):
+        places = np.rint(start[active] + step * direction).astype(np.intp)
+        inside = ((places >= 0) & (places < limits)).all(axis=1)
+        struck = np.zeros(len(active), bool)
+        struck[inside] = solid[tuple(places[inside].T)]
+        travelled[active[struck]] = step
+        active = active[~struck]
+        if not len(active):
+            break
+    return travelled
+
+
+def _on_surface(
+    soft: Array3, threshold: float, places: NDArray[np.float64], direction: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Bisect between the last point in air and the first in tissue."""
+    near, far = places - 1.5 * direction, places + 0.5 * direction
+    for _ in range(5):
+        half = (near + far) / 2.0
+        dense = ndi.map_coordinates(soft, half.T, order=1, mode="nearest", prefilter=False) > threshold
+        far = np.where(dense[:, None], half, far)
+        near = np.where(dense[:, None], near, half)
+    return np.asarray((near + far) / 2.0, np.float64)
+
+
+def _shade(
+    soft: Array3, places: NDArray[np.float64], front: NDArray[np.float64], across: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    normal = np.empty_like(places)
+    for axis in range(3):
+        offset = np.zeros(3)
+        offset[axis] = 1.0
+        ahead = ndi.map_coordinates(soft, (places + offset).T, order=1, mode="nearest", prefilter=False)
+        behind = ndi.map_coordinates(soft, (places - offset).T, order=1, mode="nearest", prefilter=False)
+        normal[:, axis] = behind - ahead
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-6
+    light = _LIGHT[0] * across + _LIGHT[1] * front + np.array([0.0, 0.0, _LIGHT[2]])
+    light /= np.linalg.norm(light)
+    lit = np.clip(normal @ light, 0.0, 1.0)
+    return np.asarray(_AMBIENT + _DIFFUSE * lit + _FRONTAL * np.clip(normal @ front, 0.0, 1.0), np.float64)
