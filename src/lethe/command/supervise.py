@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
@@ -21,6 +22,7 @@ from lethe.command.limits import memory_limit_hit
 GRACE_SECONDS = 5.0
 """Less than the ten seconds that an engine waits between SIGTERM and SIGKILL."""
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.05
 
 
@@ -37,6 +39,8 @@ def supervise(work: Callable[[TextIO, TextIO], int], clean: Callable[[], None]) 
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    # what the work started and left behind becomes ours, to be ended below
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     child = os.fork()
     if child == 0:
         _child(work)
@@ -47,7 +51,7 @@ def supervise(work: Callable[[TextIO, TextIO], int], clean: Callable[[], None]) 
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    _end_group(child)
+    _end_orphans()
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
@@ -56,7 +60,7 @@ def supervise(work: Callable[[TextIO, TextIO], int], clean: Callable[[], None]) 
 
 
 class _Stop:
-    """Pass a signal on to the child's process group, and remember when."""
+    """Pass a signal on to the child, and remember when."""
 
     def __init__(self, child: int) -> None:
         self._child = child
@@ -85,17 +89,24 @@ def _signal_child(child: int, number: int) -> None:
         return
 
 
-def _end_group(child: int) -> None:
+def _end_orphans() -> None:
+    while found := _children():
+        for number in found:
+            _signal_child(number, signal.SIGKILL)
+            os.waitpid(number, 0)
+
+
+def _children() -> list[int]:
+    own = os.getpid()
     try:
-        os.killpg(child, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+        return [int(word) for word in Path(f"/proc/{own}/task/{own}/children").read_text().split()]
+    except OSError:  # a kernel without this list; in a container everything ends with this process anyway
+        return []
 
 
 def _child(work: Callable[[TextIO, TextIO], int]) -> NoReturn:
     code = 1
     try:
-        os.setpgid(0, 0)
         _die_with_parent()
         signal.signal(signal.SIGTERM, _raise_stopped)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
