@@ -1,0 +1,98 @@
+"""``lethe image``: lane, convert, deface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lethe.errors import Refused
+
+HELP = "Images: lane, convert, de-face."
+app = typer.Typer(help=HELP, no_args_is_help=True)
+
+Output = Annotated[Literal["table", "json"], typer.Option(help="How to print.")]
+Rules = Annotated[Path | None, typer.Option(help="Lane table of a project (YAML).")]
+
+
+@app.command(epilog="Example: lethe image lane study/head --output json")
+def lane(
+    dicom: Annotated[Path, typer.Argument(help="Folder with the files of one series.")],
+    rules: Rules = None,
+    output: Output = "table",
+) -> None:
+    """Say which way a series takes: deface, convert, header-only or quarantine."""
+    from lethe.image.convert import series_files
+    from lethe.image.lane import decide, project_rules
+    from lethe.image.series import read_evidence
+
+    table = project_rules(rules) if rules else None
+    decision = decide(read_evidence(series_files(dicom)), table)
+    _show(decision.as_dict(), output)
+
+
+@app.command(epilog="Example: lethe image convert study/head nifti/")
+def convert(
+    dicom: Annotated[Path, typer.Argument(help="Folder with the files of one series.")],
+    out: Annotated[Path, typer.Argument(help="Folder for image.nii.gz and image.json.")],
+    rules: Rules = None,
+    output: Output = "table",
+    dry_run: Annotated[bool, typer.Option(help="Convert and check, but keep nothing.")] = False,
+) -> None:
+    """Convert a series to NIfTI if its lane allows, and prove that nothing was lost."""
+    import tempfile
+
+    from lethe.image.convert import convert_series
+    from lethe.image.lane import project_rules
+
+    table = project_rules(rules) if rules else None
+    if dry_run:
+        with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
+            result = convert_series(dicom, Path(folder), rules=table)
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        result = convert_series(dicom, out, rules=table)
+    facts: dict[str, object] = {**result.lane.as_dict(), "files": [path.name for path in result.files]}
+    if result.conservation is not None:
+        facts["conservation"] = result.conservation.as_dict()
+    _show(facts, output)
+
+
+@app.command(epilog="Example: lethe image deface head.nii.gz head-defaced.nii.gz --report report.json")
+def deface(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="NIfTI image of a head.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="De-faced NIfTI image.")],
+    mask_out: Annotated[Path | None, typer.Option(help="Write the mask of what was removed.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="Folder for before and after pictures.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write verdict and measures as JSON.")] = None,
+    modality: Annotated[Literal["auto", "ct", "mr"], typer.Option(help="Kind of image.")] = "auto",
+    output: Output = "table",
+) -> None:
+    """Remove the face from a CT or MR image; exit code 4 and no image when it cannot be trusted."""
+    from lethe.image.deface import deface_file
+
+    outcome = deface_file(source, target, modality=modality, mask=mask_out, pictures=pictures, report=report)
+    _show(outcome.as_dict(), output)
+    if outcome.verdict == "fail":
+        raise Refused(
+            "deface-failed",
+            "De-facing could not be trusted; nothing was written.",
+            remedy="Look at the reasons above; a person must decide.",
+        )
+
+
+def _show(facts: Mapping[str, object], output: str) -> None:
+    console = Console()
+    if output == "json":
+        console.print_json(json.dumps(facts, sort_keys=True, default=str))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        text = json.dumps(value, default=str) if isinstance(value, (dict, list)) else str(value)
+        table.add_row(f"[bold]{name}", text)
+    console.print(table)

@@ -1,0 +1,171 @@
+"""From a DICOM series to NIfTI that provably holds all of it, or to a reason why not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lethe.errors import Misconfigured, Refused
+from lethe.files import write_bytes, write_json
+from lethe.image import nifti
+from lethe.image.conserve import ConservationReport, compare, stack_affine
+from lethe.image.converter import Raw, Run
+from lethe.image.frames import Instance, dicom_files
+from lethe.image.lane import Lane, LaneDecision, Rule, decide
+from lethe.image.pixels import read_pixels
+from lethe.image.series import evidence_of, read_series
+from lethe.image.sidecar import filtered
+from lethe.image.stack import Stack, analyse
+
+_MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What came of one series.
+
+    Attributes
+    ----------
+    lane : LaneDecision
+        Which way the series goes, and why.
+    images, sidecars, gradients : list of Path
+        Files written; all empty when the lane forbids conversion.
+    conservation : ConservationReport or None
+        Proof that nothing was lost; None when nothing was converted.
+    """
+
+    lane: LaneDecision
+    images: list[Path] = field(default_factory=list)
+    sidecars: list[Path] = field(default_factory=list)
+    gradients: list[Path] = field(default_factory=list)
+    conservation: ConservationReport | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file written."""
+        return [*self.images, *self.sidecars, *self.gradients]
+
+
+def convert_series(dicom: Path, out: Path, *, rules: Sequence[Rule] | None = None) -> Conversion:
+    """Convert the series in a folder, if its lane allows.
+
+    Parameters
+    ----------
+    dicom : Path
+        Folder with the objects of one series; catalogue files in it are ignored.
+    out : Path
+        Existing folder for ``image.nii.gz`` and ``image.json``, numbered when there are several.
+    rules : sequence of Rule, optional
+        Lane table of the project.
+
+    Returns
+    -------
+    Conversion
+        With files in the lanes ``deface`` and ``convert``, without in the others.
+
+    Raises
+    ------
+    Refused
+        When the series is incomplete or irregular, or the conversion did not conserve it; nothing is
+        written then. The code names the reason.
+    """
+    instances = read_series(_files(dicom))
+    lane = decide(evidence_of(instances), rules)
+    if lane.lane not in (Lane.DEFACE, Lane.CONVERT):
+        return Conversion(lane)
+    if not out.is_dir():
+        raise Misconfigured(
+            "no-output-folder", "The output folder does not exist.", remedy="Create it first."
+        )
+    stack = analyse(instances)
+    if stack.fatal:
+        first = stack.fatal[0]
+        raise Refused(
+            first.code, first.sentence, remedy="Send the complete series again, or keep it as DICOM."
+        )
+    with tempfile.TemporaryDirectory(prefix="lethe-") as work:
+        return _convert(instances, stack, lane, Path(work), out)
+
+
+def series_files(dicom: Path) -> list[Path]:
+    """Return the files of a series folder, refusing a folder that is not there or empty."""
+    return _files(dicom)
+
+
+def _convert(
+    instances: Sequence[Instance], stack: Stack, lane: LaneDecision, work: Path, out: Path
+) -> Conversion:
+    ordered = sorted(instances, key=lambda instance: _order(stack, instance))
+    with Run([instance.path for instance in ordered], work) as run:
+        # Our own reading goes on while dcm2niix works on the other core.
+        pixels = {instance.path: read_pixels(instance.path) for instance in ordered}
+        raws = run.images()
+    images, affines = {}, {}
+    names = _names(len(raws))
+    for name, raw in zip(names, raws, strict=True):
+        image = nifti.read(raw.nifti)
+        sheared = any(finding.code == "gantry-tilt" for finding in stack.findings)
+        images[name] = image
+        affines[name] = stack_affine(stack, image) if sheared else image.affine
+    report = compare(stack, images, affines, pixels.__getitem__, instances=len(instances))
+    return _write(out, dict(zip(names, raws, strict=True)), images, affines, lane, report)
+
+
+def _write(
+    out: Path,
+    raws: dict[str, Raw],
+    images: dict[str, nifti.Nifti],
+    affines: dict[str, NDArray[np.float64]],
+    lane: LaneDecision,
+    report: ConservationReport,
+) -> Conversion:
+    written = Conversion(lane, conservation=report)
+    try:
+        for name, raw in raws.items():
+            image = images[name]
+            changed = None if affines[name] is image.affine else affines[name]
+            written.images.append(out / f"{name}.nii.gz")
+            nifti.write_gz(image, written.images[-1], changed)
+            written.sidecars.append(out / f"{name}.json")
+            write_json(written.sidecars[-1], filtered(raw.sidecar))
+            for path in raw.gradients or ():
+                written.gradients.append(out / f"{name}{path.suffix}")
+                write_bytes(written.gradients[-1], path.read_bytes())
+    except BaseException:
+        for path in written.files:
+            path.unlink(missing_ok=True)
+        raise
+    return written
+
+
+def _names(count: int) -> list[str]:
+    return ["image"] if count == 1 else [f"image-{number}" for number in range(1, count + 1)]
+
+
+def _order(stack: Stack, instance: Instance) -> tuple[Any, ...]:
+    frame = instance.frames[0]
+    return (frame.number or 0, frame.temporal or 0, frame.position or (), instance.sop_uid)
+
+
+def _files(dicom: Path) -> list[Path]:
+    files = list(_existing(dicom))
+    if not files:
+        raise Refused(
+            "no-dicom",
+            "The folder holds no DICOM object.",
+            remedy="Name the folder that holds the files of one series.",
+        )
+    return files
+
+
+def _existing(dicom: Path) -> Iterator[Path]:
+    if not dicom.is_dir():
+        raise Misconfigured("no-input-folder", "The input folder does not exist.", remedy="Check its name.")
+    # A DICOMDIR is the table of contents of a disk, not an object of the series.
+    return (path for path in dicom_files(dicom) if path.name.upper() != "DICOMDIR")

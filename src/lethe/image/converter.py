@@ -1,0 +1,137 @@
+"""dcm2niix, run in a temporary folder: what it wrote, without what it said.
+
+Its messages quote names from the headers, so they are read for warnings and then thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import dcm2niix
+
+from lethe.errors import Refused, Unavailable
+
+# -b/-ba: sidecar without dates and names. -z n: compressed by us. -x i: neither cropped nor turned.
+# -m 2: slices of one series belong together. -p n: the standard's rescale values, which the independent
+# reader knows too, instead of Philips' private ones. -g i: no defaults from a user's home.
+_OPTIONS = (
+    "-b",
+    "y",
+    "-ba",
+    "y",
+    "-z",
+    "n",
+    "-x",
+    "i",
+    "-m",
+    "2",
+    "-p",
+    "n",
+    "-g",
+    "i",
+    "-f",
+    "image",
+    "-w",
+    "2",
+)
+_TIMEOUT_SECONDS = 3600
+# Extra images that dcm2niix interpolates next to the true one.
+_INTERPOLATED = re.compile(r"_(Tilt|Eq|Crop)(_\d+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One image as dcm2niix wrote it."""
+
+    nifti: Path
+    sidecar: dict[str, Any]
+    gradients: tuple[Path, Path] | None
+
+
+class Run:
+    """A run of dcm2niix that goes on while the caller reads the pixels itself.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The series, in a stable order.
+    work : Path
+        An empty private folder.
+    """
+
+    def __init__(self, files: Sequence[Path], work: Path) -> None:
+        source, self._target = work / "in", work / "out"
+        source.mkdir()
+        self._target.mkdir()
+        for number, path in enumerate(files):
+            # Neutral names: no file name of the sender reaches the converter's arguments or output.
+            (source / f"{number:06d}.dcm").symlink_to(path.resolve())
+        command = [dcm2niix.bin, *_OPTIONS, "-o", str(self._target), str(source)]
+        environment = {"PATH": os.defpath, "HOME": str(work), "TMPDIR": str(work), "LC_ALL": "C"}
+        try:
+            self._process = subprocess.Popen(
+                command,
+                cwd=work,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise Unavailable(
+                "converter-missing", "dcm2niix does not start here.", remedy="Install lethe[image]."
+            ) from error
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    def images(self) -> list[Raw]:
+        """Wait, and return the true images in a stable order.
+
+        Raises
+        ------
+        Refused
+            ``converter-failed`` when dcm2niix reports an error or writes nothing.
+        """
+        try:
+            status = self._process.wait(_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise Refused(
+                "converter-failed", "dcm2niix did not come to an end.", remedy="The series stays DICOM."
+            ) from error
+        found = sorted(self._target.glob("*.nii"))
+        true = [path for path in found if not _INTERPOLATED.search(path.stem)]
+        # Exit codes above 0 also mean "some slices were left out": what is there is not all.
+        if status != 0 or not true:
+            raise Refused(
+                "converter-failed",
+                f"dcm2niix ended with status {status} and {len(true)} images.",
+                remedy="The series stays DICOM; check that it is complete.",
+            )
+        raws = [_raw(path) for path in true]
+        return sorted(raws, key=lambda raw: (float(raw.sidecar.get("EchoTime") or 0), raw.nifti.name))
+
+
+def version() -> str:
+    """Return the version of the PyPI package that brings dcm2niix."""
+    return metadata.version("dcm2niix")
+
+
+def _raw(path: Path) -> Raw:
+    sidecar = path.with_suffix(".json")
+    content = json.loads(sidecar.read_text(encoding="utf-8", errors="replace")) if sidecar.is_file() else {}
+    values, vectors = path.with_suffix(".bval"), path.with_suffix(".bvec")
+    return Raw(path, content, (values, vectors) if values.is_file() and vectors.is_file() else None)

@@ -1,0 +1,191 @@
+"""What the headers of a series say about it: the evidence on which lanes are chosen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.uid import UID
+
+from lethe.errors import Refused
+from lethe.image.frames import Frame, Instance, read_instances
+
+_MERGE_MM = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEvidence:
+    """Facts of one series; rules name them (see `lethe.image.lane`).
+
+    Attributes
+    ----------
+    modality : str
+        Modality of the objects; ``MIXED`` when they differ.
+    sop_class : str
+        Name of the SOP class in DICOM's words; ``MIXED`` when they differ.
+    instances, frames : int
+        Number of files and of image planes.
+    image_type : frozenset of str
+        Every word of ImageType that occurs.
+    body_part : str
+        BodyPartExamined, empty when absent or not the same everywhere.
+    colour, burned_in, converted : bool
+        RGB or palette pixels; burned-in annotation declared; made by a secondary capture device.
+    positions : int
+        Number of distinct slice positions; 0 without plane geometry.
+    repeats : int
+        Largest number of frames at one position.
+    acquisitions_per_position : int
+        Largest number of AcquisitionNumbers at one position.
+    times_per_position : int
+        Largest number of acquisition times at one position.
+    temporal_positions : int
+        Temporal positions declared or counted, whichever is larger.
+    orientations : int
+        Number of distinct slice orientations.
+    extent_mm, field_of_view_mm : float
+        Length covered along the slice normal; larger side of the image. 0 when not known.
+    """
+
+    modality: str
+    sop_class: str
+    instances: int
+    frames: int
+    image_type: frozenset[str]
+    body_part: str
+    colour: bool
+    burned_in: bool
+    converted: bool
+    positions: int
+    repeats: int
+    acquisitions_per_position: int
+    times_per_position: int
+    temporal_positions: int
+    orientations: int
+    extent_mm: float
+    field_of_view_mm: float
+
+    def facts(self) -> dict[str, Any]:
+        """Return the facts by name, for rules."""
+        return asdict(self)
+
+
+def read_evidence(files: Sequence[Path]) -> SeriesEvidence:
+    """Read the headers of one series and say what they show.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        All files of the series.
+
+    Returns
+    -------
+    SeriesEvidence
+        Its facts.
+
+    Raises
+    ------
+    Refused
+        ``no-dicom``, ``corrupt-instance`` or ``several-series``.
+    """
+    return evidence_of(read_series(files))
+
+
+def read_series(files: Sequence[Path]) -> list[Instance]:
+    """Read all headers of one series, refusing what is not one whole series."""
+    instances, broken = read_instances(files)
+    if not instances:
+        raise Refused(
+            "no-dicom",
+            "The folder holds no DICOM object.",
+            remedy="Name the folder that holds the files of one series.",
+        )
+    if broken:
+        raise Refused(
+            "corrupt-instance",
+            f"{len(broken)} of {len(files)} files cannot be read as DICOM objects.",
+            remedy="Send the series again, or remove files that do not belong to it.",
+        )
+    if len({instance.series_uid for instance in instances}) > 1:
+        raise Refused(
+            "several-series",
+            "The folder holds objects of more than one series.",
+            remedy="Give one series at a time.",
+        )
+    return instances
+
+
+def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
+    """Return the facts of instances whose headers were read."""
+    frames = [frame for instance in instances for frame in instance.frames]
+    groups = positions_of(frames)
+    first = instances[0]
+    normals = {tuple(round(v, 2) for v in f.orientation) for f in frames if f.orientation}
+    return SeriesEvidence(
+        modality=_same(instance.modality for instance in instances),
+        sop_class=_same(UID(instance.sop_class).name for instance in instances),
+        instances=len(instances),
+        frames=len(frames),
+        image_type=frozenset(word for instance in instances for word in instance.image_type if word),
+        body_part=_same((instance.body_part for instance in instances), otherwise=""),
+        colour=any(instance.samples > 1 for instance in instances),
+        burned_in=any(instance.burned_in for instance in instances),
+        converted=any(instance.conversion_type for instance in instances),
+        positions=len(groups),
+        repeats=max(map(len, groups), default=0),
+        acquisitions_per_position=max((len({f.acquisition for f in g}) for g in groups), default=0),
+        times_per_position=max((len({f.seconds for f in g}) for g in groups), default=0),
+        temporal_positions=max(
+            max(instance.declared_temporal for instance in instances),
+            len({f.temporal for f in frames if f.temporal is not None}),
+        ),
+        orientations=len(normals),
+        extent_mm=_extent(groups, first.thickness),
+        field_of_view_mm=_field_of_view(frames),
+    )
+
+
+def positions_of(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Group frames by their place along the slice normal, lowest first.
+
+    Frames without plane geometry are left out; planes within 0.01 mm of each other are one position.
+    """
+    placed = [(along_normal(frame), frame) for frame in frames if frame.position and frame.orientation]
+    placed.sort(key=lambda pair: pair[0])
+    groups: list[list[Frame]] = []
+    last = -np.inf
+    for place, frame in placed:
+        if place - last > _MERGE_MM:
+            groups.append([])
+        groups[-1].append(frame)
+        last = place
+    return groups
+
+
+def along_normal(frame: Frame) -> float:
+    """Return the distance of a plane from the scanner's origin along its normal, in mm."""
+    if frame.position is None or frame.orientation is None:
+        raise ValueError("frame without plane")
+    a, b, c, d, e, f = frame.orientation
+    x, y, z = frame.position
+    return (b * f - c * e) * x + (c * d - a * f) * y + (a * e - b * d) * z
+
+
+def _same(values: Any, otherwise: str = "MIXED") -> str:
+    found = Counter(values)
+    return str(next(iter(found))) if len(found) == 1 else otherwise
+
+
+def _extent(groups: list[list[Frame]], thickness: float | None) -> float:
+    if not groups:
+        return 0.0
+    return round(along_normal(groups[-1][0]) - along_normal(groups[0][0]) + (thickness or 0.0), 3)
+
+
+def _field_of_view(frames: Sequence[Frame]) -> float:
+    sides = [max(f.rows * f.spacing[0], f.columns * f.spacing[1]) for f in frames if f.spacing]
+    return round(max(sides, default=0.0), 3)
