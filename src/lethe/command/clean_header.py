@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from lethe.command.inputs import dicom_files, megabytes
+from lethe.command.inputs import counted, dicom_files, megabytes
 from lethe.command.model import Command, Done, Job, Output
 from lethe.command.provenance import numbered_inputs
 from lethe.errors import Quarantined, Refused
@@ -23,7 +23,7 @@ def work(job: Job) -> Done:
     from lethe.header import Anonymizer, apply_tree, bundled_script, load_script
 
     files = dicom_files(job.input)
-    job.say(f"input: {len(files)} objects, {megabytes(files)}")
+    job.say(f"input: {counted(files, 'object')}, {megabytes(files)}")
     lane = _lane(files)
     script = bundled_script(SCRIPT)
     outcome = apply_tree(

@@ -72,12 +72,13 @@ def run(argv: Sequence[str]) -> int:
 
 def _perform(command: Command, arguments: argparse.Namespace, out: TextIO, err: TextIO) -> int:
     _prepare()
+    source, output = arguments.input.absolute(), arguments.output.absolute()
     options = {option.name: getattr(arguments, option.name.replace("-", "_")) for option in command.options}
     say = Progress(out, time.monotonic)
     chosen = "".join(f", {name} {value}" for name, value in options.items())
     say(f"{command.name}, lethe {lethe.__version__}{chosen}")
     return report(
-        lambda: execute(command, arguments.input, arguments.output, options, say=say, environment=os.environ),
+        lambda: execute(command, source, output, options, say=say, environment=os.environ),
         say,
         err,
     )

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from lethe.command.inputs import megabytes, resource_files
+from lethe.command.inputs import counted, megabytes, resource_files
 from lethe.command.model import Command, Done, Job, Option, Output
 from lethe.command.provenance import numbered_inputs
 from lethe.errors import Refused
@@ -17,6 +17,8 @@ SEVERITY = ("no-face", "pass", "review", "fail")
 """Verdicts from the best to the worst; the worst of the images is that of the scan."""
 COMPANIONS = (".json", ".bval", ".bvec")
 """Files beside an image that dicom-to-nifti wrote and that go on with it."""
+METHOD = ("method", "method_version")
+"""What of a report goes into provenance: a data governance board approves a range of versions."""
 _OURS = re.compile(r"image(_\d+)?\.nii\.gz")
 
 
@@ -27,7 +29,7 @@ def work(job: Job) -> Done:
         raise Refused(
             "no-image", "The input holds no NIfTI image.", remedy="Launch dicom-to-nifti on the scan first."
         )
-    job.say(f"input: {len(images)} images, {megabytes(images)}")
+    job.say(f"input: {counted(images, 'image')}, {megabytes(images)}")
     names = neutral_names(images)
     reports: dict[str, Any] = {}
     for number, (source, name) in enumerate(zip(images, names, strict=True), 1):
@@ -37,7 +39,8 @@ def work(job: Job) -> Done:
     verdict = worst([entry["verdict"] for entry in reports.values()])
     if len(images) > 1:
         write_json(job.folder("qc") / "report.json", _summary(verdict, reports))
-    return Done(verdict, numbered_inputs(images, "image"))
+    method = {key: value for key, value in reports[names[0]].items() if key in METHOD}
+    return Done(verdict, numbered_inputs(images, "image"), method)
 
 
 def _deface(job: Job, source: Path, name: str, *, alone: bool) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lethe.command.inputs import dicom_files, megabytes
+from lethe.command.inputs import counted, dicom_files, megabytes
 from lethe.command.model import Command, Done, Job, Output
 from lethe.command.provenance import numbered_inputs
-from lethe.errors import Refused
+from lethe.errors import Unavailable
 from lethe.files import write_json
 
 if TYPE_CHECKING:
@@ -20,34 +19,38 @@ if TYPE_CHECKING:
 def work(job: Job) -> Done:
     """Convert the series in ``job.input`` into ``nifti`` and ``conversion``."""
     from lethe.image.convert import convert_series
+    from lethe.image.converter import version
 
     files = dicom_files(job.input)
-    job.say(f"input: {len(files)} files, {megabytes(files)}")
+    job.say(f"input: {counted(files, 'file')}, {megabytes(files)}")
     inputs = numbered_inputs(files, "object")
     job.say("deciding the lane, converting")
     converted = convert_series(job.input, job.folder("nifti"))
     _record(converted, job.folder("conversion"))
     lane = converted.lane
     job.say(f"lane {lane.lane}: {lane.reason}")
-    job.say(f"{len(converted.images)} images" if converted.images else "stays DICOM: not converted")
-    return Done(str(lane.lane), inputs, {"lane_rule": lane.rule})
+    job.say(f"converted: {counted(converted.images, 'image')}" if converted.images else "not converted")
+    return Done(str(lane.lane), inputs, {"lane_rule": lane.rule, "converter": f"dcm2niix {version()}"})
 
 
 def _record(converted: Conversion, folder: Path) -> None:
-    lane = converted.lane
-    write_json(folder / "lane.json", {"lane": str(lane.lane), "rule": lane.rule, "reason": lane.reason})
+    write_json(folder / "lane.json", converted.lane.as_dict())
     if converted.conservation is not None:
         write_json(folder / "conservation.json", converted.conservation.as_dict())
 
 
 def self_test() -> None:
-    """Import the converter and ask the dcm2niix program for its version."""
+    """Import the converter and start the dcm2niix program."""
+    import dcm2niix
+
     import lethe.image.convert  # noqa: F401
 
-    program = shutil.which("dcm2niix")
-    if program is None:
-        raise Refused("no-dcm2niix", "The program dcm2niix is not installed.", remedy="Build the image anew.")
-    subprocess.run([program, "--version"], check=False, capture_output=True, timeout=60)
+    try:
+        subprocess.run([dcm2niix.bin, "--version"], check=False, capture_output=True, timeout=60)
+    except OSError as error:
+        raise Unavailable(
+            "converter-missing", "dcm2niix does not start here.", remedy="Install lethe[image]."
+        ) from error
 
 
 COMMAND = Command(
@@ -61,5 +64,14 @@ COMMAND = Command(
     provenance_in="conversion",
     work=work,
     self_test=self_test,
-    rooms=("lethe.image.convert", "lethe.image.conserve", "lethe.image.series", "lethe.image.lane"),
+    rooms=(
+        "lethe.image.convert",
+        "lethe.image.converter",
+        "lethe.image.conserve",
+        "lethe.image.frames",
+        "lethe.image.lane",
+        "lethe.image.pixels",
+        "lethe.image.series",
+        "lethe.image.stack",
+    ),
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 import lethe
+from lethe.command.inputs import counted
 from lethe.command.model import Command, Done, Job
 from lethe.command.outputs import files_below, place, workplace
 from lethe.command.progress import Progress
@@ -98,7 +99,7 @@ def _work(
     _record(command, options, done, staging, say, environment)
     order = [entry.folder for entry in command.outputs if (staging / entry.folder).is_dir()]
     order.sort(key=lambda name: name == command.provenance_in)
-    summary = ", ".join(f"{name} ({len(files_below(staging / name))} files)" for name in order)
+    summary = ", ".join(f"{name} ({counted(files_below(staging / name), 'file')})" for name in order)
     place(staging, output, order)
     say(f"output: {summary}")
     say(f"done: {done.verdict}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 
 from lethe.errors import Refused
@@ -20,6 +21,11 @@ def resource_files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and not path.name.endswith("_catalog.xml") and not path.name.startswith(".")
     )
+
+
+def counted(things: Sized, noun: str) -> str:
+    """Return how many `things` there are, for a progress line."""
+    return f"{len(things)} {noun}" if len(things) == 1 else f"{len(things)} {noun}s"
 
 
 def megabytes(files: list[Path]) -> str:

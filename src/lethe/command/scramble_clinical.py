@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lethe.command.inputs import counted
 from lethe.command.model import Command, Done, Job, Output
 from lethe.command.provenance import keyed_inputs
 from lethe.errors import Refused
-from lethe.files import atomic_writer, write_json
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 TABLE, KEY = "table.csv", "noise.key"
 KEY_BYTES = 32
@@ -19,18 +15,22 @@ KEY_BYTES = 32
 
 def work(job: Job) -> Done:
     """Scramble ``table.csv`` with ``noise.key`` into ``clinical``."""
-    from lethe.clinical import Dictionary, scramble_table
+    from lethe.clinical import PRID, Dictionary, read_table, scramble_table
+    from lethe.clinical.release import write_release
 
     table_file, key = _required(job.input, TABLE), read_key(_required(job.input, KEY))
     dictionary = Dictionary.load()
-    table = _read(table_file)
-    job.say(f"input: {len(table)} rows, {len(table.columns)} variables")
+    table = read_table(table_file, dictionary, patient_column=PRID)
+    job.say(f"input: {counted(table.index, 'row')}, {counted(table.columns, 'column')}")
     scrambled = scramble_table(table, dictionary, noise_key=key)
-    folder = job.folder("clinical")
-    _write(scrambled.table, folder)
-    write_json(folder / "report.json", scrambled.report)
+    write_release(scrambled, dictionary, job.folder("clinical"))
+    job.say(
+        f"scrambled: {counted(scrambled.table.index, 'row')}, {counted(scrambled.table.columns, 'column')}"
+    )
     inputs = keyed_inputs([table_file, job.input / KEY], key)
-    return Done("scrambled", inputs, {"dictionary": "stroke"})
+    return Done(
+        "scrambled", inputs, {"dictionary": dictionary.name, "dictionary_version": dictionary.version}
+    )
 
 
 def _required(folder: Path, name: str) -> Path:
@@ -57,28 +57,15 @@ def read_key(path: Path) -> bytes:
 
 def _bad_key() -> Refused:
     return Refused(
-        "noise-key",
+        "noise-key-file",
         "noise.key is not a key of 32 bytes in hexadecimal digits.",
         remedy="Take the file that the intake session wrote.",
     )
 
 
-def _read(path: Path) -> DataFrame:
-    import pandas
-
-    return pandas.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def _write(table: DataFrame, folder: Path) -> None:
-    with atomic_writer(folder / "clinical.csv") as stream:
-        table.to_csv(stream, index=False, lineterminator="\n", encoding="utf-8")
-    table.to_parquet(folder / "clinical.parquet", index=False)
-
-
 def self_test() -> None:
     """Load the dictionary and the table libraries."""
-    import pyarrow.parquet  # noqa: F401
-
+    import lethe.clinical.release  # noqa: F401
     from lethe.clinical import Dictionary
 
     Dictionary.load()

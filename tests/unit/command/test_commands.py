@@ -30,6 +30,9 @@ class Lane:
     rule: str = "a-rule"
     reason: str = "a reason"
 
+    def as_dict(self) -> dict[str, str]:
+        return {"lane": self.lane, "rule": self.rule, "reason": self.reason}
+
 
 @dataclass
 class Converted:

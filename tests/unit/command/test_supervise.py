@@ -111,3 +111,14 @@ def test_children_of_the_work_do_not_outlive_it(tmp_path: Path) -> None:
             return
         time.sleep(0.05)
     pytest.fail("a child of the work goes on")
+
+
+def test_folders_may_be_named_relative_to_where_one_stands(tmp_path: Path) -> None:
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "in/scan_catalog.xml").write_text("<x/>")
+    program = [sys.executable, "-c", "import lethe.command; lethe.command.main()"]
+    words = ["deface", "--input", "in", "--output", "out"]
+    done = subprocess.run(program + words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert "no NIfTI image" in done.stderr
