@@ -36,7 +36,7 @@ class Server:
 
 
 def free_port(wanted: int | None, fallback: int) -> int:
-    """Return `wanted` if nothing listens there, else refuse; without a wish, the first free from `fallback`."""
+    """Return `wanted` if it is free, else refuse; without a wish, the first free one from `fallback`."""
     candidates = [wanted] if wanted is not None else list(range(fallback, fallback + 50))
     for port in candidates:
         with socket.socket() as probe:

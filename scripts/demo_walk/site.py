@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from lethe.errors import Refused
 from lethe.files import write_bytes
 from lethe.governance.collection import Collection
 from lethe.header import Anonymizer, TreeReport, apply_tree, bundled_script, load_lookup, load_script
-from lethe.identity import IntakeSession
+from lethe.identity import IntakeSession, vault
 from lethe.xnat import send
 from lethe.xnat.client import Archive
 
@@ -29,7 +28,7 @@ def intake_session(places: Places, patients: list[str]) -> IntakeSession:
     """Open (or go on with) the intake session and give every patient a PRID and a shift."""
     session = IntakeSession.open(places.site / "intake", key_file=places.site / "intake.key")
     session.assign(patients)
-    write_bytes(places.site / "lookup.properties", session.lookup_table().encode(), mode=0o600)
+    session.write_lookup_table(places.site / "lookup.properties")
     return session
 
 
@@ -93,18 +92,8 @@ def linked_table(
     return places.site / "table.csv", places.site / "noise.key"
 
 
-def _overwrite(path: Path) -> None:
-    with path.open("r+b") as stream:
-        stream.write(b"\0" * path.stat().st_size)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
 def destroy_workplace(places: Places) -> None:
-    """Remove lookup table, linked table, cleaned objects and ledger; the destruction record stays."""
-    for name in ("lookup.properties", "table.csv", "noise.key", "sent"):
-        path = places.site / name
-        if path.exists():
-            _overwrite(path)
-            path.unlink()
+    """Remove linked table, noise key, cleaned objects and ledger; the destruction record stays."""
+    for name in ("table.csv", "noise.key", "sent"):
+        vault.destroy(places.site / name)
     shutil.rmtree(places.site / "cleaned", ignore_errors=True)

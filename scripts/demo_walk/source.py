@@ -35,6 +35,7 @@ class Source:
     planted: tuple[str, ...]
     too_short: int
     own: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def patients(self) -> list[str]:
@@ -89,6 +90,6 @@ def _identifiers(found: Preflight, table: pd.DataFrame, dictionary: Dictionary) 
             values.add(str(header.get(keyword, "")).strip())
     for name in table.columns:
         variable = dictionary.variables[name]
-        if variable.role is Role.identifier and variable.type != "date":
+        if variable.role is Role.IDENTIFIER and variable.type != "date":
             values.update(str(value).strip() for value in table[name])
     return values - {"", "None", "nan"}

@@ -27,8 +27,9 @@ from lethe.files import write_json
 from lethe.governance.collection import Collection
 from lethe.header import TreeReport
 from lethe.identity import IntakeSession
-from lethe.identity.leftovers import search
+from lethe.identity.leftovers import survey
 from lethe.xnat.client import Archive, connect
+from lethe.xnat.intake import series_of
 from lethe.xnat.resources import get_file, list_files
 from lethe.xnat.send import archive_sessions
 
@@ -138,8 +139,8 @@ def _quarantine_notes(tree: TreeReport) -> list[str]:
 def _pictures(
     archive: Archive, places: Places, collection: Collection, rows: list[centre.Row], source: Source
 ) -> dict[str, str]:
-    """Fetch the pictures of the first de-faced head, for the test kit's head only; else tell where they are."""
-    for scan, series in centre.series_of(archive, collection.intake):
+    """Fetch the pictures of the first de-faced head; of a user's own, only tell where they are."""
+    for scan, series in series_of(archive, collection.intake):
         if series.record.verdict is None:
             continue
         resource = f"/data{scan.uri}/resources/DEFACE_QC"
@@ -159,25 +160,29 @@ def _pictures(
 
 
 def _search(places: Places, source: Source, advance: Step) -> None:
-    files = [path for root in places.searched for path in ([root] if root.is_file() else root.rglob("*"))]
-    sizes = [path.stat().st_size for path in files if path.is_file()]
-    findings = search(places.searched, source.planted)
+    found = survey(places.searched, source.planted)
     summary = json.loads(places.summary.read_text())
     summary["search"] = {
         "planted": len(source.planted),
-        "found": len(findings),
-        "files": len(sizes),
-        "mebibytes": round(sum(sizes) / 2**20),
+        "found": len(found.findings),
+        "files": found.files,
+        "mebibytes": round(found.bytes / 2**20),
         "too_short": source.too_short,
     }
     record = places.site / "intake" / "destruction-record.json"
     summary["destruction_record"] = str(record.relative_to(places.root))
-    if findings:
-        write_json(places.summary, summary)
+    write_json(places.summary, summary)
+    if found.findings:
         raise Refused(
             "identifiers-left",
-            f"{len(findings)} places still hold an original identifier, the first in a {findings[0].kind}.",
+            f"{len(found.findings)} places still hold an original identifier.",
             remedy="Do not use this collection; `lethe intake verify` lists the places.",
+        )
+    if found.unread:
+        raise Refused(
+            "not-searched",
+            f"{len(found.unread)} files could not be searched, so nothing is promised.",
+            remedy="Look at their permissions, then run again.",
         )
     summary["stage"] = "sealed"
     summary["finished"] = datetime.now(UTC).date().isoformat()
