@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from lethe.archive.containers.matcher import matches
 from lethe.archive.containers.model import Command, CommandInput, Wrapper, WrapperInput
@@ -14,8 +14,21 @@ from lethe.archive.containers.shell import Fragment, Words, fill_text
 from lethe.errors import Refused
 
 Json = Mapping[str, Any]
-Load = Callable[[str], Json]
-"""Return the JSON of the object at an archive URI, its children one level deep; Refused when unreadable."""
+
+
+class Load(Protocol):
+    """Reads objects of the archive."""
+
+    def __call__(self, uri: str, lists: str = "") -> Json:
+        """Return the JSON of the object at an archive URI; `lists` names a list that must be in it.
+
+        Raises
+        ------
+        Refused
+            There is no such object, or the caller may not read it.
+        """
+        ...
+
 
 _CHILD_LISTS = {
     ("Project", "Subject"): "subjects",
@@ -35,7 +48,12 @@ _CHILD_LISTS = {
     ("Resource", "File"): "files",
     ("Resource", "File[]"): "files",
 }
-_PARENTS = {"Project": "project-uri", "Subject": "subject-uri", "Session": "session-uri", "Scan": "parent-uri"}
+_PARENTS = {
+    "Project": "project-uri",
+    "Subject": "subject-uri",
+    "Session": "session-uri",
+    "Scan": "parent-uri",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +118,9 @@ def resolve_inputs(command: Command, wrapper: Wrapper, params: Mapping[str, str]
         inputs.wrapper[item.name] = _external(item, params, load, inputs)
     for item in derivation_order(wrapper):
         inputs.wrapper[item.name] = _derived(item, inputs.wrapper[item.source], params, load)
-    providers = {item.command_input: inputs.wrapper[item.name] for item in wrapper.inputs if item.command_input}
+    providers = {
+        item.command_input: inputs.wrapper[item.name] for item in wrapper.inputs if item.command_input
+    }
     for entry in command.inputs:
         inputs.command[entry.name] = _command_input(entry, providers.get(entry.name), params, inputs)
     return inputs
@@ -121,7 +141,8 @@ def _external(item: WrapperInput, params: Mapping[str, str], load: Load, known: 
         return _absent("wrapper-external", item)
     if not item.is_object:
         return _plain("wrapper-external", item, (given,))
-    found = load(given)
+    lists = next((name for name in ("subjects", "sessions") if f"@.{name}" in item.matcher), "")
+    found = load(given, lists)
     if found.get("type") != item.type:
         raise Refused("input-invalid", f"Input '{item.name}' must name a {item.type}.")
     if not matches(item.matcher, found):
@@ -152,7 +173,7 @@ def _candidates(item: WrapperInput, parent: Json, load: Load) -> Sequence[Json]:
     listed = _CHILD_LISTS.get((kind, item.type))
     if listed is not None:
         if listed not in parent:
-            parent = load(str(parent["uri"]))
+            parent = load(str(parent["uri"]), listed)
         return list(parent.get(listed, ()))
     above = parent.get(_PARENTS.get(item.type, ""))
     if not above:
@@ -276,7 +297,9 @@ def _words(item: CommandInput, values: tuple[str, ...]) -> Words:
         pieces = [[*flag, Fragment(value, trusted)] for value in values]
         return [part for n, piece in enumerate(pieces) for part in ([_BLANK] if n else []) + piece]
     if item.delimiter == "space" and len(values) > 1:
-        spaced = [part for n, v in enumerate(values) for part in ([_BLANK] if n else []) + [Fragment(v, trusted)]]
+        spaced = [
+            part for n, v in enumerate(values) for part in ([_BLANK] if n else []) + [Fragment(v, trusted)]
+        ]
         return [*flag, *spaced]
     joined = ("," if item.delimiter == "comma" else " ").join(values)
     return [*flag, Fragment(joined, trusted)]

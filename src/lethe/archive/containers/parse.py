@@ -20,7 +20,7 @@ from lethe.archive.containers.model import (
 from lethe.archive.containers.reading import FieldReader, unique
 from lethe.errors import Refused
 
-_INPUT_TYPES = model.VALUE_TYPES + ("file",)
+_INPUT_TYPES = (*model.VALUE_TYPES, "file")
 _WRAPPER_TYPES = model.VALUE_TYPES + model.OBJECT_TYPES + model.OTHER_TYPES
 _RESERVED = ("XNAT_HOST", "XNAT_USER", "XNAT_PASS")
 _PROPERTIES = {

@@ -12,10 +12,11 @@ from jsonpath import JSONPathError, findall
 
 from lethe.archive.containers.inputs import Inputs, Json, Load, Resolved, resolve_inputs
 from lethe.archive.containers.model import Command, CommandOutput, Mount, OutputHandler, Wrapper
-from lethe.archive.containers.shell import Words, fill_line, fill_text, literal
+from lethe.archive.containers.shell import Fragment, Words, fill_line, fill_text, literal
 from lethe.archive.containers.wire import wrapper_document
 from lethe.errors import Refused
 
+_STARS = "******"
 _PATH = re.compile(r"\^(wrapper:)?(\$[^^]+)\^")
 
 
@@ -63,7 +64,10 @@ class OutputPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run, resolved: what is executed, with which files, and what becomes of its output."""
+    """One run, resolved: what is executed, with which files, and what becomes of its output.
+
+    `shown_line` and `shown_environment` are for people: sensitive values are starred out.
+    """
 
     command_line: str
     environment: Mapping[str, str]
@@ -73,6 +77,8 @@ class Plan:
     inputs: tuple[Mapping[str, Any], ...]
     root: Mapping[str, str]
     ports: Mapping[str, str] = field(default_factory=dict)
+    shown_line: str = ""
+    shown_environment: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return the plan as JSON."""
@@ -102,11 +108,14 @@ def configure(command: Command, wrapper: Wrapper, config: Mapping[str, Any]) -> 
     def changed(item: Any) -> Any:
         wish = inputs.get(item.name) or {}
         known = {"default-value": "default", "matcher": "matcher", "user-settable": "user_settable"}
-        fields = {known[k]: v for k, v in wish.items() if v is not None and k in known and hasattr(item, known[k])}
+        fields = {
+            known[k]: v for k, v in wish.items() if v is not None and k in known and hasattr(item, known[k])
+        }
         return replace(item, **fields) if fields else item
 
     handlers = tuple(
-        replace(item, label=(outputs.get(item.name) or {}).get("label") or item.label) for item in wrapper.handlers
+        replace(item, label=(outputs.get(item.name) or {}).get("label") or item.label)
+        for item in wrapper.handlers
     )
     wrapper = replace(
         wrapper,
@@ -139,31 +148,49 @@ def resolve(command: Command, wrapper: Wrapper, params: Mapping[str, str], load:
         An input is missing or invalid, a matcher is not met, a value cannot be quoted safely.
     """
     inputs = resolve_inputs(command, wrapper, params, load)
-    texts = inputs.texts()
-    fill = _Filler(command, wrapper, inputs, texts)
+    fill = _Filler(command, wrapper, inputs)
+    shown = _Filler(command, wrapper, _starred(inputs))
     root = wrapper.root
     return Plan(
         command_line=fill.line(command.command_line),
-        environment={fill.text(name): fill.text(value) for name, value in command.environment.items()},
+        environment=fill.texts(command.environment),
         working_directory=fill.text(command.working_directory),
         mounts=tuple(_mount(mount, wrapper, inputs) for mount in command.mounts),
         outputs=tuple(_output(handler, command, inputs, fill) for handler in wrapper.handlers),
         inputs=tuple(_shown(inputs)),
         root=_root(inputs.wrapper[root.name]) if root else {},
-        ports={fill.text(inside): fill.text(outside) for inside, outside in command.ports.items()},
+        ports=fill.texts(command.ports),
+        shown_line=shown.line(command.command_line),
+        shown_environment=shown.texts(command.environment),
+    )
+
+
+def _starred(inputs: Inputs) -> Inputs:
+    """Return the inputs with stars in place of sensitive values."""
+
+    def star(item: Resolved) -> Resolved:
+        hidden = item.sensitive and bool(item.values)
+        return replace(item, values=(_STARS,), words=(Fragment(_STARS, trusted=True),)) if hidden else item
+
+    return Inputs(
+        {name: star(item) for name, item in inputs.wrapper.items()},
+        {name: star(item) for name, item in inputs.command.items()},
     )
 
 
 class _Filler:
     """Replaces keys and ``^jsonpath^`` in the texts of one run."""
 
-    def __init__(self, command: Command, wrapper: Wrapper, inputs: Inputs, texts: Mapping[str, str]) -> None:
+    def __init__(self, command: Command, wrapper: Wrapper, inputs: Inputs) -> None:
         self._command, self._wrapper, self._inputs = command, wrapper, inputs
-        self._texts = texts
+        self._texts = inputs.texts()
         self._words = inputs.words()
 
     def text(self, template: str) -> str:
         return fill_text(template, {**self._texts, **self._paths(template)})
+
+    def texts(self, templates: Mapping[str, str]) -> dict[str, str]:
+        return {self.text(name): self.text(value) for name, value in templates.items()}
 
     def line(self, template: str) -> str:
         paths: dict[str, Words] = {key: literal(value) for key, value in self._paths(template).items()}
@@ -201,7 +228,9 @@ def _mount(mount: Mount, wrapper: Wrapper, inputs: Inputs) -> MountPlan:
         return plan
     directory = str(resolved.objects[0].get("directory") or "") if resolved.objects else resolved.value
     if not directory:
-        raise Refused("no-files", f"The object for input '{provider.name}' holds no files that could be mounted.")
+        raise Refused(
+            "no-files", f"The object for input '{provider.name}' holds no files that could be mounted."
+        )
     return replace(
         plan,
         directory=directory,
@@ -247,7 +276,7 @@ def _shown(inputs: Inputs) -> list[dict[str, Any]]:
     """Return the inputs as the container object lists them; sensitive values are not kept."""
     rows = []
     for item in (*inputs.wrapper.values(), *inputs.command.values()):
-        value = "******" if item.sensitive and item.values else item.value
+        value = _STARS if item.sensitive and item.values else item.value
         rows.append({"type": item.kind, "name": item.name, "value": value, "sensitive": item.sensitive})
     return rows
 

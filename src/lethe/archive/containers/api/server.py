@@ -1,0 +1,154 @@
+"""``/xapi/docker``: the engine, its images, commands that images carry in a label."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import requests
+from docker.errors import DockerException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lethe.archive.containers import registry
+from lethe.archive.containers.api.call import Call, route
+from lethe.archive.containers.runner import Runner
+from lethe.archive.containers.settings import ServerSettings
+from lethe.archive.context import Context
+from lethe.archive.problem import Problem
+from lethe.archive.web.answers import as_json, text
+from lethe.errors import Unavailable
+
+_LABEL = "org.nrg.commands"
+
+
+def routes(ctx: Context, runner: Runner) -> list[Route]:
+    """Return the routes."""
+    server = Server(ctx, runner)
+    return [
+        route(ctx, "/xapi/docker/server", "GET", server.show),
+        route(ctx, "/xapi/docker/server", "POST", server.change),
+        route(ctx, "/xapi/docker/server/ping", "GET", server.ping),
+        route(ctx, "/xapi/docker/images", "GET", server.images),
+        route(ctx, "/xapi/docker/image-summaries", "GET", server.summaries),
+        route(ctx, "/xapi/docker/images/save", "POST", server.save),
+        route(ctx, "/xapi/docker/pull", "POST", server.pull),
+    ]
+
+
+class Server:
+    """Handlers that talk to the engine."""
+
+    def __init__(self, ctx: Context, runner: Runner) -> None:
+        self._ctx, self._runner = ctx, runner
+
+    def _ready(self) -> bool:
+        """Commands can be run: by the engine, or without one by the process backend."""
+        return self._ctx.backend != "docker" or self._runner.docker().answers()
+
+    def show(self, call: Call) -> Response:
+        """``GET /docker/server``."""
+        call.manager()
+        return as_json({**ServerSettings(self._ctx).document(), "ping": self._ready()})
+
+    def change(self, call: Call) -> Response:
+        """``POST /docker/server``."""
+        call.manager()
+        wish = call.json()
+        if not isinstance(wish, dict):
+            raise Problem(400, "The body must be a JSON object.")
+        settings = ServerSettings(self._ctx)
+        settings.change(wish)
+        return as_json({**settings.document(), "ping": self._ready()}, 201)
+
+    def ping(self, call: Call) -> Response:
+        """``GET /docker/server/ping``."""
+        call.manager()
+        if not self._ready():
+            raise Problem(424, "No Docker engine answers.")
+        return text("OK")
+
+    def _engine(self, call: Call) -> Any:
+        call.manager()
+        try:
+            return self._runner.docker().api()
+        except Unavailable as error:
+            raise Problem(424, error.sentence) from error
+
+    def images(self, call: Call) -> Response:
+        """``GET /docker/images``."""
+        return as_json([_image(row) for row in self._engine(call).images()])
+
+    def summaries(self, call: Call) -> Response:
+        """``GET /docker/image-summaries``: images, those of registered commands first."""
+        rows = [_image(row) for row in self._engine(call).images()]
+        known = registry.documents(self._ctx)
+        by_tag = {tag: row for row in rows for tag in row["tags"]}
+        summaries: dict[str, dict[str, Any]] = {}
+        for command in known:
+            image = by_tag.get(command["image"])
+            key = image["image-id"] if image else command["image"]
+            entry = summaries.setdefault(key, _summary(image, command["image"]))
+            entry["commands"].append(command)
+        for row in rows:
+            if row["tags"]:
+                summaries.setdefault(row["image-id"], _summary(row, row["tags"][0]))
+        return as_json(list(summaries.values()))
+
+    def save(self, call: Call) -> Response:
+        """``POST /docker/images/save?image=``: register what an image carries in its label."""
+        engine = self._engine(call)
+        return as_json(self._save(call, engine, _named(call)))
+
+    def pull(self, call: Call) -> Response:
+        """``POST /docker/pull?image=&save-commands=``."""
+        engine, image = self._engine(call), _named(call)
+        try:
+            engine.pull(image)
+        except (DockerException, requests.RequestException) as error:
+            raise Problem(500, "The image could not be pulled.") from error
+        save = call.query.get("save-commands", "false").lower() not in ("false", "0")
+        return as_json(self._save(call, engine, image) if save else [])
+
+    def _save(self, call: Call, engine: Any, image: str) -> list[dict[str, Any]]:
+        try:
+            labels = engine.inspect_image(image)["Config"].get("Labels") or {}
+        except (DockerException, requests.RequestException) as error:
+            raise Problem(404, "There is no such image on this machine.") from error
+        try:
+            listed = json.loads(labels.get(_LABEL, "[]"))
+        except ValueError as error:
+            raise Problem(400, f"The label {_LABEL} of the image is not JSON.") from error
+        commands = [
+            registry.parsed(entry, image=image)
+            for entry in (listed if isinstance(listed, list) else [listed])
+        ]
+        with self._ctx.store.write():
+            numbers = [
+                registry.add_command(self._ctx, command, login=call.user.login) for command in commands
+            ]
+            return [registry.document(self._ctx, number) for number in numbers]
+
+
+def _named(call: Call) -> str:
+    image = call.query.get("image", "")
+    if not image:
+        raise Problem(400, "Name an image.")
+    return image
+
+
+def _image(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "image-id": row["Id"],
+        "tags": list(row.get("RepoTags") or []),
+        "labels": dict(row.get("Labels") or {}),
+    }
+
+
+def _summary(image: dict[str, Any] | None, name: str) -> dict[str, Any]:
+    return {
+        "server": "Local" if image else None,
+        "image-id": image["image-id"] if image else None,
+        "image-names": image["tags"] if image else [name],
+        "commands": [],
+    }

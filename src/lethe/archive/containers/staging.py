@@ -1,0 +1,134 @@
+"""Folders of a run: where its input is mounted from, where it writes, what it logs.
+
+``build/{run}/{attempt}/`` holds ``mounts/{name}`` (output folders and private copies), ``logs`` and
+``scratch``; every attempt starts with a new, empty folder, so nothing of an interrupted attempt can be
+uploaded. After the end only ``build/{run}/logs`` stays.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from lethe.archive.containers.backends import STDERR, STDOUT, Bind
+from lethe.archive.containers.resolve import MountPlan, Plan
+from lethe.archive.containers.runs import Run
+from lethe.archive.context import Context
+from lethe.errors import Unavailable
+
+_FOLDER_MODE = 0o770
+
+
+def build_folder(ctx: Context, run: Run) -> Path:
+    """Return the folder of a run."""
+    return ctx.store.root / "build" / run.name
+
+
+def attempt_folder(ctx: Context, run: Run) -> Path:
+    """Return the folder of the present attempt of a run."""
+    return build_folder(ctx, run) / str(run.attempt)
+
+
+def logs_folder(ctx: Context, run: Run) -> Path:
+    """Return where the logs of a run are: of the present attempt, or the ones kept after the end."""
+    return build_folder(ctx, run) / "logs" if run.ended else attempt_folder(ctx, run) / "logs"
+
+
+def log_file(ctx: Context, run: Run, stream: str) -> Path:
+    """Return the file of ``stdout`` or ``stderr``; it may not exist yet."""
+    name = STDERR if stream == "stderr" else STDOUT
+    for folder in (attempt_folder(ctx, run) / "logs", build_folder(ctx, run) / "logs"):
+        if (folder / name).exists():
+            return folder / name
+    return logs_folder(ctx, run) / name
+
+
+def prepare(ctx: Context, run: Run, plan: Plan, owner: tuple[int, int] | None) -> tuple[Bind, ...]:
+    """Make the folders of an attempt; return what is mounted where.
+
+    Parameters
+    ----------
+    owner : (uid, gid) or None
+        Who may write into writable mounts, when the archive may give files away (as root).
+
+    Raises
+    ------
+    Unavailable
+        An input folder is not there, or the disk is full.
+    """
+    base = attempt_folder(ctx, run)
+    _remove(base)
+    try:
+        for name in ("logs", "scratch", "mounts"):
+            (base / name).mkdir(parents=True, mode=_FOLDER_MODE)
+        return tuple(_bind(base / "mounts" / mount.name, mount, owner) for mount in plan.mounts)
+    except OSError as error:
+        raise Unavailable(
+            "staging", f"The files of the run could not be prepared: {error.strerror}."
+        ) from error
+
+
+def _bind(folder: Path, mount: MountPlan, owner: tuple[int, int] | None) -> Bind:
+    if mount.directory and not mount.copy:
+        source = Path(mount.directory)
+        # a resource without files has no folder: an empty one says the same
+        if source.is_dir():
+            return Bind(source, mount.path, writable=False)
+    folder.mkdir(mode=_FOLDER_MODE)
+    if mount.directory and Path(mount.directory).is_dir():
+        shutil.copytree(mount.directory, folder, dirs_exist_ok=True, symlinks=True)
+    if owner is not None:
+        _give(folder, owner)
+    return Bind(folder, mount.path, mount.writable)
+
+
+def _give(folder: Path, owner: tuple[int, int]) -> None:
+    os.chown(folder, *owner)
+    for base, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(base) / name, *owner, follow_symlinks=False)
+
+
+def snapshot(plan: Plan) -> dict[str, tuple[int, int]]:
+    """Return size and time of every file in the read-only mounts, to tell afterwards whether one changed."""
+    found: dict[str, tuple[int, int]] = {}
+    for mount in plan.mounts:
+        if mount.directory and not mount.copy:
+            for base, _, files in os.walk(mount.directory):
+                for name in files:
+                    state = os.lstat(Path(base) / name)
+                    found[str(Path(base) / name)] = (state.st_size, state.st_mtime_ns)
+    return found
+
+
+def tidy(ctx: Context, run: Run) -> None:
+    """Keep the logs of a run that ended and remove the rest of its folder."""
+    build = build_folder(ctx, run)
+    kept = build / "logs"
+    present = attempt_folder(ctx, run) / "logs"
+    if present.is_dir() and not kept.exists():
+        with suppress(OSError):
+            os.replace(present, kept)
+    if build.is_dir():
+        for entry in build.iterdir():
+            if entry != kept:
+                _remove(entry)
+
+
+def discard(ctx: Context, run: Run) -> None:
+    """Remove everything of a run from the disk."""
+    _remove(build_folder(ctx, run))
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink(missing_ok=True)
+        return
+    # a command may have left folders without any permission
+    for base, folders, _ in os.walk(folder):
+        for name in folders:
+            with suppress(OSError):
+                os.chmod(Path(base) / name, 0o700, follow_symlinks=False)
+    shutil.rmtree(folder, ignore_errors=True)
