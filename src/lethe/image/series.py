@@ -15,6 +15,8 @@ from lethe.errors import Refused
 from lethe.image.frames import Frame, Instance, read_instances
 
 _MERGE_MM = 0.01
+# Slices turned by less than this (sine of 3 degrees) against each other count as one orientation here.
+_TURN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,6 @@ def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
     frames = [frame for instance in instances for frame in instance.frames]
     groups = positions_of(frames)
     first = instances[0]
-    normals = {tuple(round(v, 2) for v in f.orientation) for f in frames if f.orientation}
     return SeriesEvidence(
         modality=_same(instance.modality for instance in instances),
         sop_class=_same(UID(instance.sop_class).name for instance in instances),
@@ -143,7 +144,7 @@ def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
             max(instance.declared_temporal for instance in instances),
             len({f.temporal for f in frames if f.temporal is not None}),
         ),
-        orientations=len(normals),
+        orientations=_orientations(frames),
         extent_mm=_extent(groups, first.thickness),
         field_of_view_mm=_field_of_view(frames),
     )
@@ -178,6 +179,17 @@ def along_normal(frame: Frame) -> float:
 def _same(values: Any, otherwise: str = "MIXED") -> str:
     found = Counter(values)
     return str(next(iter(found))) if len(found) == 1 else otherwise
+
+
+def _orientations(frames: Sequence[Frame]) -> int:
+    seen: list[tuple[float, ...]] = []
+    for frame in frames:
+        own = frame.orientation
+        if own and not any(
+            max(abs(a - b) for a, b in zip(own, other, strict=True)) < _TURN for other in seen
+        ):
+            seen.append(own)
+    return len(seen)
 
 
 def _extent(groups: list[list[Frame]], thickness: float | None) -> float:

@@ -91,7 +91,7 @@ def analyse(instances: Sequence[Instance]) -> Stack:
         findings += _straightness(spacing, scatter)
     if abs(tilt) > _TILT_DEGREES:
         findings.append(Finding("gantry-tilt", "The slices were taken with a tilted gantry.", fatal=False))
-    findings += _numbering(groups, instances)
+    findings += _numbering(groups, instances, spacing)
     return Stack(groups, spacing, step, tilt, findings)
 
 
@@ -220,7 +220,9 @@ def _straightness(spacing: float, scatter: float) -> list[Finding]:
     return []
 
 
-def _numbering(groups: Sequence[Sequence[Frame]], instances: Sequence[Instance]) -> list[Finding]:
+def _numbering(
+    groups: Sequence[Sequence[Frame]], instances: Sequence[Instance], spacing: float
+) -> list[Finding]:
     """Compare the numbers the scanner gave with the places of the slices."""
     if any(instance.enhanced for instance in instances):
         return []
@@ -232,6 +234,9 @@ def _numbering(groups: Sequence[Sequence[Frame]], instances: Sequence[Instance])
     steps = np.diff(numbers)
     if len(steps) and steps.max() > steps.min():
         findings.append(Finding("missing-slices", "The image numbers of the scanner have gaps."))
+    elif len(steps) and steps[0] > 1 and spacing > 1.5 * (instances[0].thickness or spacing):
+        # Some scanners number every second image only, but then the slices still touch each other.
+        findings.append(Finding("missing-slices", "Image numbers and slice distance jump evenly."))
     if numbers[0] > 1 and (not len(steps) or steps.max() == 1):
         findings.append(Finding("first-slice-missing", "The image numbers do not begin with 1."))
     if all(len(group) == 1 for group in groups) and not _regular([group[0].number or 0 for group in groups]):
