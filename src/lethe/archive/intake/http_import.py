@@ -1,0 +1,59 @@
+"""``/data/services/import``."""
+
+from __future__ import annotations
+
+from anyio import to_thread
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lethe.archive.context import Context
+from lethe.archive.intake.importer import (
+    GRADUAL,
+    SESSION_IMPORTER,
+    Imported,
+    ImportRequest,
+    acknowledge,
+    import_object,
+    import_upload,
+)
+from lethe.archive.intake.receive import Intake
+from lethe.archive.intake.upload import Upload, receive_upload
+from lethe.archive.model import User
+from lethe.archive.problem import Problem
+from lethe.archive.web.request import user_of
+
+_MIRC = frozenset({"application/x-mirc", "application/x-mirc-dicom"})
+_ONE_OBJECT = _MIRC | {"application/dicom"}
+
+
+def routes(ctx: Context, intake: Intake) -> list[Route]:
+    """Return the route of the import service."""
+
+    async def serve(request: Request) -> Response:
+        user = user_of(request)
+        if user.is_guest:
+            raise Problem(403, "Log in first.")
+        upload = await receive_upload(ctx, request)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            imported = await to_thread.run_sync(_import, ctx, intake, user, upload, kind)
+        finally:
+            upload.discard()
+        # CTP's HTTP export looks for this one word.
+        body = "OK" if kind in _MIRC else "".join(f"{uri}\r\n" for uri in imported.uris)
+        return Response(body, media_type="text/plain", background=BackgroundTask(acknowledge, ctx, imported))
+
+    return [Route("/data/services/import", serve, methods=["POST", "PUT"])]
+
+
+def _import(ctx: Context, intake: Intake, user: User, upload: Upload, kind: str) -> Imported:
+    default = str(ctx.settings.get("uiDefaultCompressedUploaderImporter") or SESSION_IMPORTER)
+    handler = upload.parameters.get("import-handler") or (GRADUAL if kind in _ONE_OBJECT else default)
+    request = ImportRequest.of(user, upload.parameters, handler)
+    if upload.path is None:
+        raise Problem(400, "The upload holds no file.")
+    if request.handler == GRADUAL:
+        return import_object(intake, upload.path, request)
+    return import_upload(intake, upload.path, request)
