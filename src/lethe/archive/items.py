@@ -156,7 +156,7 @@ def _insert(
 ) -> Item:  # fmt: skip
     moment = ctx.store.now()
     with ctx.store.write() as db:
-        folder = _free_folder(ctx, kind, project, parent, id_ if kind in {SCAN, RECONSTRUCTION} else label)
+        folder = free_folder(ctx, kind, project, parent, id_ if kind in {SCAN, RECONSTRUCTION} else label)
         cursor = db.execute(
             f"INSERT INTO item ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             (
@@ -177,7 +177,7 @@ def _insert(
         return by_pk(ctx, cursor.lastrowid or 0)
 
 
-def _free_folder(ctx: Context, kind: str, project: str, parent: int | None, name: str) -> str:
+def free_folder(ctx: Context, kind: str, project: str, parent: int | None, name: str) -> str:
     """Return a folder name that no sibling has (names that differ only in letter case count as equal)."""
     where, owner = (
         ("parent = ?", parent) if kind in {SCAN, RECONSTRUCTION, ASSESSOR} else ("project = ?", project)

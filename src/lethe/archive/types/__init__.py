@@ -1,0 +1,1 @@
+"""The one type table of the archive; JSON, XML, XSD, CSV, columns, filters and xpath writes come from it."""
