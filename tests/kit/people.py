@@ -34,6 +34,7 @@ _STREETS = ("Rebhaldenrain", "Sonnmattgasse", "Chemin du Crotzet", "Via Lucendri
 _TOWNS = ("Hinterfultigen", "Oberwichtrach", "Chavannes-le-Crot", "Vezzolino", "Niederglattwil")
 _HOSPITALS = ("Kantonsspital Fultigerberg", "Hopital du Crotzetval", "Ospedale Civico Vezzolino")
 _NOT_ASCII = ("Grünwälder-Böschungen", "Zoëline")
+_DISTINCT_FAMILIES = 300  # beyond, names repeat, as there are 528
 _AWKWARD_ID = "ZRH 07:4411=QX"  # blank, colon and equal sign need escapes in a Java properties key
 
 
@@ -114,7 +115,10 @@ def people(n: int, seed: int = 1) -> list[Person]:
     seen: set[str] = set()
     while len(chosen) < n:
         person = _person(len(chosen), rng)
-        if seen.isdisjoint(own := {person.patient_id, person.family, person.accession}):
+        own = {person.patient_id, person.accession}
+        if len(chosen) < _DISTINCT_FAMILIES:
+            own.add(person.family)
+        if seen.isdisjoint(own):
             seen |= own
             chosen.append(person)
     return chosen

@@ -1,0 +1,64 @@
+"""Check the cells of a column against its variable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from lethe.clinical import dates
+from lethe.clinical.dictionary import MOMENTS, NUMBERS, Dictionary, Type, Variable
+from lethe.clinical.issues import Issue
+
+_INTEGER = re.compile(r"-?[0-9]+")
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]{1,9})?")
+_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
+_FIRST_ROW = 2
+
+
+def check_column(variable: Variable, values: Sequence[str], dictionary: Dictionary) -> list[Issue]:
+    """Return what is wrong with the cells of one column; empty cells are missing and allowed.
+
+    Parameters
+    ----------
+    variable : Variable
+    values : sequence of str, shape (rows,)
+    dictionary : Dictionary
+        Gives the date formats.
+    """
+    if variable.type is Type.TEXT:
+        return []
+    if variable.type in MOMENTS:
+        return dates.find_format(variable.name, values, dictionary.formats[variable.type])[1]
+    faults = {text: _fault(variable, text, dictionary) for text in set(values) if text}
+    if not any(faults.values()):
+        return []
+    issues = []
+    for row, text in enumerate(values, _FIRST_ROW):
+        if fault := faults.get(text):
+            issues.append(Issue(fault[0], variable.name, row, fault[1]))
+    return issues
+
+
+def _fault(variable: Variable, text: str, dictionary: Dictionary) -> tuple[str, str] | None:
+    if variable.ceiling_label and text == variable.ceiling_label:
+        return None
+    if variable.type in NUMBERS:
+        return _number_fault(variable, text)
+    if variable.type is Type.TIME:
+        fits = any(dates.is_time(text, form) for form in dictionary.formats["time"])
+        return None if fits else ("time", "not a valid time of day")
+    return None if text in variable.codes else ("code", "not one of the codes of the dictionary")
+
+
+def _number_fault(variable: Variable, text: str) -> tuple[str, str] | None:
+    if _COMMA.fullmatch(text):
+        return ("decimal-comma", "a decimal comma; write a point")
+    form = _INTEGER if variable.type is Type.INTEGER else _DECIMAL
+    if not form.fullmatch(text):
+        return ("number", f"not a number of type {variable.type}")
+    value = Decimal(text)
+    low, high = variable.minimum, variable.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        return ("range", f"outside the range {low} to {high}")
+    return None

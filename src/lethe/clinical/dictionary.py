@@ -1,0 +1,241 @@
+"""The variable dictionary: what a column means, may hold, and what happens to it on the way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+import yaml
+
+from lethe.errors import Misconfigured
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class Role(StrEnum):
+    """What happens to a variable."""
+
+    IDENTIFIER = "identifier"
+    DATE = "date"
+    TIMING = "timing"
+    OUTCOME = "outcome"
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    FREE_TEXT = "free_text"
+
+
+class Type(StrEnum):
+    """What a cell may hold."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    CODE = "code"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+
+
+NUMBERS = frozenset({Type.INTEGER, Type.DECIMAL})
+MOMENTS = frozenset({Type.DATE, Type.DATETIME})
+DROPPED = frozenset({Role.IDENTIFIER, Role.FREE_TEXT})
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One column.
+
+    Attributes
+    ----------
+    name : str
+        Column name.
+    label, description, group : str
+        For people.
+    type : Type
+    role : Role
+    unit : str
+        UCUM, empty where there is none.
+    minimum, maximum : Decimal or None
+        Closed range of a number.
+    codes : mapping of str to str
+        Allowed texts and their meaning (types code and boolean).
+    resolution : Decimal or None
+        Step to which a scrambled number is rounded; needed for role numeric.
+    ceiling : Decimal or None
+        From this true value on, `ceiling_label` is released instead of a number.
+    after : str
+        Name of the moment that this one may not precede.
+    loinc, snomed : str
+        Codes, empty where none is certain.
+    """
+
+    name: str
+    label: str
+    type: Type
+    role: Role
+    description: str = ""
+    group: str = ""
+    unit: str = ""
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
+    resolution: Decimal | None = None
+    ceiling: Decimal | None = None
+    ceiling_label: str = ""
+    after: str = ""
+    loinc: str = ""
+    snomed: str = ""
+
+    def __post_init__(self) -> None:
+        problem = self._problem()
+        if problem:
+            raise Misconfigured("dictionary", f"Variable {self.name!r}: {problem}.")
+
+    def _problem(self) -> str:
+        if not _NAME.fullmatch(self.name):
+            return "the name is not lower case letters, digits and underscores"
+        if (self.role is Role.DATE) != (self.type in MOMENTS):
+            return "role date goes with type date or datetime, and only with these"
+        if self.role is Role.NUMERIC and (self.type not in NUMBERS or not self.resolution):
+            return "role numeric needs type integer or decimal and a resolution"
+        if self.type is Type.TEXT and self.role not in DROPPED:
+            return "text that no rule limits can only be an identifier or free_text"
+        if self.type in (Type.CODE, Type.BOOLEAN) and not self.codes:
+            return "type code needs codes"
+        if self.resolution is not None and self.resolution <= 0:
+            return "the resolution is not positive"
+        if (self.ceiling is None) != (not self.ceiling_label):
+            return "ceiling and ceiling_label go together"
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            return "the minimum is above the maximum"
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is set, as JSON values."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: _plain(value) for name, value in values.items() if value not in (None, "", {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """All variables of a cohort, in the order in which they are released."""
+
+    name: str
+    title: str
+    version: str
+    patient_column: str
+    variables: Mapping[str, Variable]
+    formats: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read a dictionary file (YAML); without `path` the one for stroke.
+
+        Raises
+        ------
+        Misconfigured
+            The file is not a dictionary, or a variable has no role or contradicts itself.
+        """
+        place = path or files("lethe.clinical") / "dictionaries" / "stroke.yaml"
+        try:
+            raw = yaml.safe_load(place.read_text("utf-8"))
+        except FileNotFoundError:
+            raise Misconfigured("dictionary", "The dictionary file does not exist.") from None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            raise Misconfigured("dictionary", "The dictionary is not YAML in UTF-8.") from None
+        return cls.parse(raw)
+
+    @classmethod
+    def parse(cls, raw: Any) -> Self:
+        """Build a dictionary from the values of its file; raises like `load`."""
+        keys = {"name", "title", "version", "patient_column", "formats", "groups"}
+        if not isinstance(raw, dict) or not {"name", "patient_column", "groups"} <= set(raw) <= keys:
+            raise Misconfigured("dictionary", f"A dictionary has the keys {', '.join(sorted(keys))}.")
+        variables: dict[str, Variable] = {}
+        for group, members in raw["groups"].items():
+            for name, values in members.items():
+                if name in variables:
+                    raise Misconfigured("dictionary", f"Variable {name!r} is there twice.")
+                variables[name] = _variable(str(name), group, values)
+        patient = variables.get(raw["patient_column"])
+        if patient is None or patient.role is not Role.IDENTIFIER:
+            raise Misconfigured("dictionary", "The patient column is not a variable of role identifier.")
+        for variable in variables.values():
+            if variable.after and variable.after not in variables:
+                raise Misconfigured("dictionary", f"Variable {variable.name!r}: `after` names no variable.")
+        formats = {kind: tuple(patterns) for kind, patterns in raw.get("formats", {}).items()}
+        default = {"date": ("%Y-%m-%d",), "datetime": ("%Y-%m-%d %H:%M",), "time": ("%H:%M",)}
+        return cls(
+            name=str(raw["name"]),
+            title=str(raw.get("title", raw["name"])),
+            version=str(raw.get("version", "0")),
+            patient_column=raw["patient_column"],
+            variables=MappingProxyType(variables),
+            formats=MappingProxyType({**default, **formats}),
+        )
+
+    def with_role(self, *roles: Role) -> list[str]:
+        """Return the names of the variables that have one of `roles`."""
+        return [name for name, variable in self.variables.items() if variable.role in roles]
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Names of the outcome variables."""
+        return self.with_role(Role.OUTCOME)
+
+    def as_dict(self, *, released: bool = False) -> dict[str, Any]:
+        """Return the dictionary as JSON values; with `released` only what a released table may hold."""
+        shown = [v for v in self.variables.values() if not (released and v.role in DROPPED)]
+        head = {} if released else {"patient_column": self.patient_column}
+        return {
+            "name": self.name,
+            "title": self.title,
+            "version": self.version,
+            **head,
+            "formats": {kind: list(patterns) for kind, patterns in self.formats.items()},
+            "variables": [variable.as_dict() for variable in shown],
+        }
+
+
+def _variable(name: str, group: str, values: Any) -> Variable:
+    known = {item.name for item in fields(Variable)} - {"name", "group"}
+    if not isinstance(values, dict) or not set(values) <= known:
+        raise Misconfigured("dictionary", f"Variable {name!r} has a key that is not known.")
+    missing = {"label", "type", "role"} - set(values)
+    if missing:
+        raise Misconfigured(
+            "dictionary", f"Variable {name!r} has no {min(missing)}.", remedy="Every variable needs one."
+        )
+    try:
+        ready = {key: _typed(key, value) for key, value in values.items()}
+    except (ValueError, InvalidOperation, AttributeError):
+        raise Misconfigured("dictionary", f"Variable {name!r} has a value that is not allowed.") from None
+    if ready["type"] is Type.BOOLEAN:
+        ready.setdefault("codes", MappingProxyType({"0": "no", "1": "yes"}))
+    return Variable(name=name, group=group, **ready)
+
+
+def _typed(key: str, value: Any) -> Any:
+    if key == "type":
+        return Type(value)
+    if key == "role":
+        return Role(value)
+    if key in ("minimum", "maximum", "resolution", "ceiling"):
+        return Decimal(str(value))
+    if key == "codes":
+        return MappingProxyType({str(code): str(meaning) for code, meaning in value.items()})
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return dict(value) if isinstance(value, Mapping) else value
