@@ -232,6 +232,8 @@ class _Board:
         self._inverse = np.linalg.inv(affine)
         self._allowed = max(0.05, 0.03 * stack.spacing_mm)
         self._worst = 0.0
+        # Which scaling the values can have: the same for all slices of an image.
+        self._scalings = {"standard", "precise"}
         shape = image.voxels.shape
         self._found: dict[tuple[int, int], Frame] = {}
         self.free = shape[self._layout.slice_axis] * shape[3]
@@ -298,16 +300,25 @@ class _Board:
         return ImageReport(self.name, shape if shape[3] > 1 else shape[:3], self._worst, digest.hexdigest())
 
     def _equal(self, frame: Frame, stored: NDArray[Any], plane: NDArray[Any]) -> bool:
+        scalings = {"standard": frame.scaling}
+        if frame.precise is not None:
+            # Philips' own: stored / scale slope + rescale intercept / (rescale slope x scale slope).
+            slope = 1.0 / frame.precise
+            scalings["precise"] = (slope, frame.intercept * slope / frame.slope)
+        fitting = {name for name in scalings if self._scaled(stored, plane, *scalings[name])} & self._scalings
+        if fitting:
+            self._scalings = fitting
+        return bool(fitting)
+
+    def _scaled(self, stored: NDArray[Any], plane: NDArray[Any], slope: float, intercept: float) -> bool:
         image = self._image
-        same_scale = np.float32(frame.slope) == np.float32(image.slope) and np.float32(
-            frame.intercept
-        ) == np.float32(image.intercept)
-        if same_scale and stored.dtype.kind in "iu":
+        same = np.array([slope, intercept], "f4") == np.array([image.slope, image.intercept], "f4")
+        if same.all() and stored.dtype.kind in "iu":
             return bool(np.array_equal(stored, plane))
-        wanted = plane.astype(np.float64) * frame.slope + frame.intercept
+        wanted = plane.astype(np.float64) * slope + intercept
         found = stored.astype(np.float64) * image.slope + image.intercept
         # float32 holds seven digits: of the largest value that occurs in the sum.
-        scale = max(float(np.abs(wanted).max()), abs(frame.intercept), 1e-30)
+        scale = max(float(np.abs(wanted).max()), abs(intercept), 1e-30)
         return bool(np.abs(wanted - found).max() <= 4e-7 * scale)
 
 

@@ -102,7 +102,8 @@ def _convert(
     instances: Sequence[Instance], stack: Stack, lane: LaneDecision, work: Path, out: Path
 ) -> Conversion:
     ordered = sorted(instances, key=lambda instance: _order(stack, instance))
-    with Run([instance.path for instance in ordered], work) as run:
+    scalings = {frame.scaling for instance in ordered for frame in instance.frames}
+    with Run([i.path for i in ordered], work, scaling_varies=len(scalings) > 1) as run:
         # Our own reading goes on while dcm2niix works on the other core.
         pixels = {instance.path: read_pixels(instance.path) for instance in ordered}
         raws = run.images()

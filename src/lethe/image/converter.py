@@ -20,28 +20,8 @@ import dcm2niix
 from lethe.errors import Refused, Unavailable
 
 # -b/-ba: sidecar without dates and names. -z n: compressed by us. -x i: neither cropped nor turned.
-# -m 2: slices of one series belong together. -p n: the standard's rescale values, which the independent
-# reader knows too, instead of Philips' private ones. -g i: no defaults from a user's home.
-_OPTIONS = (
-    "-b",
-    "y",
-    "-ba",
-    "y",
-    "-z",
-    "n",
-    "-x",
-    "i",
-    "-m",
-    "2",
-    "-p",
-    "n",
-    "-g",
-    "i",
-    "-f",
-    "image",
-    "-w",
-    "2",
-)
+# -m 2: slices of one series belong together. -g i: no defaults from a user's home.
+_OPTIONS = ["-b", "y", "-ba", "y", "-z", "n", "-x", "i", "-m", "2", "-g", "i", "-w", "2", "-f", "image"]
 _TIMEOUT_SECONDS = 3600
 # Extra images that dcm2niix interpolates next to the true one.
 _INTERPOLATED = re.compile(r"_(Tilt|Eq|Crop)(_\d+)?$")
@@ -65,16 +45,20 @@ class Run:
         The series, in a stable order.
     work : Path
         An empty private folder.
+    scaling_varies : bool
+        Whether rescale values differ between slices. With ``-p n`` dcm2niix would give all slices the
+        scaling of the first; without it, it would prefer Philips' private scaling to the standard's.
     """
 
-    def __init__(self, files: Sequence[Path], work: Path) -> None:
+    def __init__(self, files: Sequence[Path], work: Path, *, scaling_varies: bool = False) -> None:
         source, self._target = work / "in", work / "out"
         source.mkdir()
         self._target.mkdir()
         for number, path in enumerate(files):
             # Neutral names: no file name of the sender reaches the converter's arguments or output.
             (source / f"{number:06d}.dcm").symlink_to(path.resolve())
-        command = [dcm2niix.bin, *_OPTIONS, "-o", str(self._target), str(source)]
+        precise = "y" if scaling_varies else "n"
+        command = [dcm2niix.bin, *_OPTIONS, "-p", precise, "-o", str(self._target), str(source)]
         environment = {"PATH": os.defpath, "HOME": str(work), "TMPDIR": str(work), "LC_ALL": "C"}
         try:
             self._process = subprocess.Popen(

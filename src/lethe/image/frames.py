@@ -53,6 +53,8 @@ class Frame:
         Distance of rows and of columns in mm.
     slope, intercept : float
         Rescale to physical values.
+    precise : float or None
+        Philips' private scale slope, which makes values comparable between scans.
     temporal, acquisition, echo, trigger, seconds, b_value, component
         Evidence that tells frames at one position apart (time in seconds of the day).
     """
@@ -67,6 +69,7 @@ class Frame:
     spacing: Vector | None
     slope: float = 1.0
     intercept: float = 0.0
+    precise: float | None = None
     temporal: int | None = None
     acquisition: int | None = None
     echo: float | None = None
@@ -76,6 +79,11 @@ class Frame:
     direction: Vector | None = None
     component: str = ""
     location: float | None = None
+
+    @property
+    def scaling(self) -> tuple[float, float]:
+        """Slope and intercept of the standard's rescale values."""
+        return self.slope, self.intercept
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,7 @@ def _classic(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
         orientation=_vector(dataset, "ImageOrientationPatient", 6),
         spacing=_vector(dataset, "PixelSpacing", 2),
         **_scaling(dataset),
+        precise=_philips(dataset),
         temporal=_whole(dataset, "TemporalPositionIdentifier"),
         acquisition=_whole(dataset, "AcquisitionNumber"),
         echo=_number(dataset, "EchoTime"),
@@ -239,6 +248,7 @@ def _enhanced(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
                 ),
                 spacing=_vector(measures, "PixelSpacing", 2),
                 **_scaling(_group("PixelValueTransformationSequence", own, shared)),
+                precise=_philips(_private(own, shared)),
                 temporal=_whole(content, "TemporalPositionIndex"),
                 acquisition=_whole(content, "FrameAcquisitionNumber"),
                 echo=_number(_group("MREchoSequence", own, shared), "EffectiveEchoTime"),
@@ -286,6 +296,25 @@ def _component(image_type: tuple[str, ...]) -> str:
 def _scaling(dataset: Dataset) -> dict[str, float]:
     slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
     return {"slope": slope or 1.0, "intercept": intercept or 0.0}
+
+
+def _philips(dataset: Dataset) -> float | None:
+    """Return Philips' scale slope (2005,xx0E) if its private block is there."""
+    try:
+        value = dataset.private_block(0x2005, "Philips MR Imaging DD 001")[0x0E].value
+    except KeyError:
+        return None
+    return float(value) if isinstance(value, (int, float)) and value else None
+
+
+def _private(own: Dataset, shared: Dataset) -> Dataset:
+    """Return the private group of Philips' enhanced objects (2005,140F), or an empty data set."""
+    for holder in (own, shared):
+        element = holder.get((0x2005, 0x140F))
+        if element is not None and element.VR == "SQ" and element.value:
+            item: Dataset = element.value[0]
+            return item
+    return Dataset()
 
 
 def _seconds(dataset: Dataset) -> float | None:
