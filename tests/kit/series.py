@@ -152,7 +152,7 @@ def write_series(
         dataset = slice_object(plan, plane, plane.index + 1)
         if modality == "CT" and abs(tilt) > 0.01:
             dataset.GantryDetectorTilt = round(tilt, 3)
-        dataset.SliceThickness = _text(float(np.linalg.norm(place[:3, 2])))
+        dataset.SliceThickness = decimal(float(np.linalg.norm(place[:3, 2])))
         if change is not None:
             change(dataset, plane.index)
         written.append(save(dataset, folder / f"{plane.index + 1:04d}.dcm"))
@@ -201,10 +201,10 @@ def new_object(sop_class: str, plan: SeriesPlan, instance: int) -> FileDataset:
 def place(dataset: Dataset, plane: Plane) -> None:
     """Write the image plane."""
     normal = np.cross(plane.orientation[:3], plane.orientation[3:])
-    dataset.ImagePositionPatient = [_text(v) for v in plane.position]
-    dataset.ImageOrientationPatient = [_text(v) for v in plane.orientation]
-    dataset.PixelSpacing = [_text(v) for v in plane.spacing]
-    dataset.SliceLocation = _text(float(normal @ plane.position))
+    dataset.ImagePositionPatient = [decimal(v) for v in plane.position]
+    dataset.ImageOrientationPatient = [decimal(v) for v in plane.orientation]
+    dataset.PixelSpacing = [decimal(v) for v in plane.spacing]
+    dataset.SliceLocation = decimal(float(normal @ plane.position))
 
 
 def pixels(dataset: Dataset, values: NDArray[Any], *, signed: bool = False) -> None:
@@ -243,7 +243,7 @@ def _ct(dataset: Dataset, values: NDArray[Any]) -> None:
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "-1024", "1", "HU"
     dataset.KVP, dataset.XRayTubeCurrent, dataset.Exposure, dataset.ExposureTime = "120", 280, 250, 1000
     dataset.ConvolutionKernel = "J40s"
-    dataset.ReconstructionDiameter = _text(dataset.PixelSpacing[0] * values.shape[0])
+    dataset.ReconstructionDiameter = decimal(dataset.PixelSpacing[0] * values.shape[0])
     dataset.GantryDetectorTilt = "0"
     pixels(dataset, np.clip(values.astype(np.int32) + 1024, 0, 65535))
     dataset.BitsStored, dataset.HighBit = 12, 11
@@ -270,7 +270,7 @@ def _parts(
     return volume, affine
 
 
-def _text(value: float) -> str:
+def decimal(value: float) -> str:
     """Return a number as a decimal string of at most 16 letters."""
     for digits in range(12, 3, -1):
         text = f"{value:.{digits}g}"
