@@ -1,15 +1,13 @@
 """XNAT's Container Service in the embedded archive: commands, launches, runs; and the Event Service.
 
-`routes`, `start` and `stop` are what the archive calls. Whoever archives a session tells the event
-service by the archive's bus, once the session's transaction is committed, and need not know this room::
-
-    ctx.events.publish(Event("SessionEvent", "CREATED", project, "/archive/experiments/E", xsi_type, login))
+`routes`, `start` and `stop` are what the archive calls; they include those of `lethe.archive.events`.
 """
 
 from __future__ import annotations
 
 from starlette.routing import Route
 
+from lethe.archive import events
 from lethe.archive.containers.api import commands, containers, launches, server
 from lethe.archive.containers.runner import Runner
 from lethe.archive.containers.tables import SCRIPT
@@ -35,14 +33,19 @@ def routes(ctx: Context) -> list[Route]:
         *launches.routes(ctx, runner),
         *containers.routes(ctx, runner),
         *server.routes(ctx, runner),
+        *events.routes(ctx, runner),
     ]
 
 
 def start(ctx: Context) -> None:
     """Pick up what a former server left and serve the queue."""
     runner_of(ctx).start()
+    if "events" in ctx.parts:
+        events.start(ctx)
 
 
 def stop(ctx: Context) -> None:
     """Leave containers running, end child processes; the next start picks up both."""
+    if "events" in ctx.parts:
+        events.stop(ctx)
     runner_of(ctx).stop()
