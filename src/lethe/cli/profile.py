@@ -1,0 +1,212 @@
+"""``lethe profile``: run, check and compile header profiles."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from lethe.errors import Misconfigured
+from lethe.files import write_bytes, write_json
+from lethe.header import (
+    Anonymizer,
+    HeaderOutcome,
+    UnloadableScript,
+    apply_tree,
+    bundled_script,
+    load_lookup,
+    load_script,
+)
+from lethe.header.lint import Severity, lint
+from lethe.header.profile import compile_profile, load_profile
+from lethe.header.script import read_script
+
+HELP = "Header profiles: run a CTP anonymizer script."
+app = typer.Typer(help=HELP, no_args_is_help=True)
+_EXITS = {"OK": 0, "QUARANTINE": 3, "SKIP": 4, "ABORT": 5}
+
+
+def _script_path(name: str) -> Path:
+    return Path(name) if Path(name).suffix or "/" in name else bundled_script(name)
+
+
+def _parameters(texts: list[str]) -> dict[str, str]:
+    out = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Misconfigured(
+                "parameter", "A parameter is not NAME=VALUE.", remedy="Write --param NAME=VALUE."
+            )
+        out[name] = value
+    return out
+
+
+@app.command()
+def apply(
+    source: Annotated[Path, typer.Argument(help="A DICOM file or a folder of them; only read.")],
+    target: Annotated[Path, typer.Argument(help="The cleaned file, or the folder for the cleaned tree.")],
+    script: Annotated[
+        list[str], typer.Option(help="Script file, or stroke, strict, routing, net. Several run in order.")
+    ],
+    lookup: Annotated[Path | None, typer.Option(help="Lookup table (Java properties).")] = None,
+    quarantine: Annotated[Path | None, typer.Option(help="Folder for what cannot be cleaned.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Where to write the report (JSON).")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for the last script that has it.")
+    ] = None,
+    as_ctp: Annotated[
+        bool, typer.Option("--as-ctp", help="Reproduce CTP, also where it fails open.")
+    ] = False,
+) -> None:
+    """Clean a DICOM file or a tree.
+
+    For one file: one JSON line; exit 0 OK, 3 QUARANTINE, 4 SKIP, 5 ABORT. For a tree: a progress bar and a
+    summary; exit 0, or 3 when something was quarantined. A second run does only what is missing.
+
+    Example: lethe profile apply --script stroke --lookup lookup.properties --quarantine held incoming cleaned
+    """
+    try:
+        engines = _engines(script, lookup, _parameters(param or []), as_ctp=as_ctp)
+    except UnloadableScript as error:
+        if not as_ctp:
+            raise
+        _end_one(HeaderOutcome("ABORT", error.code, str(error)), report)
+    if not source.exists():
+        raise Misconfigured("no-source", "The source does not exist.", remedy="Name a file or a folder.")
+    if source.is_dir():
+        _tree(engines, source, target, quarantine, report)
+    else:
+        _one(engines, source, target, report)
+
+
+def _engines(
+    scripts: list[str], lookup: Path | None, parameters: dict[str, str], *, as_ctp: bool
+) -> list[Anonymizer]:
+    table = None if lookup is None else load_lookup(lookup, as_ctp=as_ctp)
+    engines = []
+    unused = set(parameters)
+    for name in scripts:
+        path = _script_path(name)
+        plain = load_script(path, as_ctp=as_ctp)
+        own = {key: value for key, value in parameters.items() if key in plain.parameters}
+        unused -= set(own)
+        loaded = load_script(path, as_ctp=as_ctp, parameters=own) if own else plain
+        engines.append(Anonymizer(loaded, table, as_ctp=as_ctp))
+    if unused:
+        raise Misconfigured(
+            "parameter", f"No script has a parameter {sorted(unused)[0]!r}.", remedy="Correct its name."
+        )
+    return engines
+
+
+def _one(engines: list[Anonymizer], source: Path, target: Path, report: Path | None) -> None:
+    if target.is_dir():
+        raise Misconfigured("target-folder", "The target is a folder.", remedy="Name the file to write.")
+    if len(engines) == 1:
+        _end_one(engines[0].run(source, target), report)
+    _end_one(_run_several(engines, source, target), report)
+
+
+def _run_several(engines: list[Anonymizer], source: Path, target: Path) -> HeaderOutcome:
+    from lethe.header.anonymizer import run_all
+
+    return run_all(engines, source, target)
+
+
+def _end_one(outcome: HeaderOutcome, report: Path | None) -> None:
+    line = {"status": outcome.status, "code": outcome.code, "reason": outcome.reason}
+    sys.stdout.write(json.dumps(line) + "\n")
+    if report is not None:
+        write_json(report, line)
+    raise typer.Exit(_EXITS[outcome.status])
+
+
+def _tree(
+    engines: list[Anonymizer], source: Path, target: Path, quarantine: Path | None, report: Path | None
+) -> None:
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("cleaning"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.speed:.0f} files/s"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
+        task: Any = None
+
+        def progress(done: int, total: int) -> None:
+            nonlocal task
+            if task is None:
+                task = bar.add_task("", total=total)
+            bar.update(task, completed=done)
+
+        result = apply_tree(engines, source, target, quarantine=quarantine, progress=progress)
+    summary = result.as_dict()
+    sys.stdout.write(json.dumps({"counts": summary["counts"], "reasons": summary["reasons"]}) + "\n")
+    if report is not None:
+        write_json(report, summary)
+    if result.quarantined:
+        raise typer.Exit(3)
+
+
+@app.command("lint")
+def lint_script(
+    script: Annotated[str, typer.Argument(help="Script file, or stroke, strict, routing, net.")],
+    lookup: Annotated[Path | None, typer.Option(help="The lookup table it will run with.")] = None,
+    output: Annotated[str, typer.Option(help="table or json")] = "table",
+) -> None:
+    """Say what a script does wrong; exit 1 on a fatal or phi finding.
+
+    Example: lethe profile lint site.script --lookup lookup.properties
+    """
+    path = _script_path(script)
+    if not path.is_file():
+        raise Misconfigured("script-missing", "The script cannot be read.", remedy="Name an existing file.")
+    table = None if lookup is None else load_lookup(lookup)
+    findings = lint(read_script(path.read_text(encoding="utf-8-sig")), table)
+    if output == "json":
+        sys.stdout.write(json.dumps([finding.as_dict() for finding in findings]) + "\n")
+    else:
+        _print_findings([[str(f.line), f.severity, f.rule, f.sentence, f.remedy] for f in findings])
+    if any(finding.severity is not Severity.INFO for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print_findings(rows: list[list[str]]) -> None:
+    table = Table("line", "severity", "rule", "what", "remedy")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table if rows else "No findings.")
+
+
+@app.command("compile")
+def compile_yaml(
+    profile: Annotated[Path, typer.Argument(help="Profile (YAML).")],
+    target: Annotated[Path, typer.Argument(help="Script to write.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say whether the script would change.")
+    ] = False,
+) -> None:
+    """Compile a profile into a CTP anonymizer script.
+
+    Example: lethe profile compile ctp-profiles/profiles/stroke.yaml ctp-profiles/client/stroke.script
+    """
+    text = compile_profile(load_profile(profile)).encode()
+    same = target.is_file() and target.read_bytes() == text
+    if not dry_run and not same:
+        write_bytes(target, text)
+    sys.stdout.write(json.dumps({"changed": not same, "written": not dry_run and not same}) + "\n")
