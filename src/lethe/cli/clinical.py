@@ -1,0 +1,158 @@
+"""``lethe clinical``: the way of a clinical table from the hospital to the released one."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lethe.clinical import (
+    PRID,
+    Dictionary,
+    ScrambleReport,
+    link_table,
+    read_table,
+    scramble_table,
+    write_table,
+)
+from lethe.clinical.describe import as_markdown, as_redcap
+from lethe.clinical.noise import read_noise_key, write_noise_key
+from lethe.clinical.release import write_release
+from lethe.errors import Misconfigured
+from lethe.identity import IntakeSession
+
+HELP = "Clinical tables: dictionary, link, scramble."
+app = typer.Typer(help=HELP, no_args_is_help=True)
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Form(StrEnum):
+    """How the dictionary is printed."""
+
+    MARKDOWN = "markdown"
+    JSON = "json"
+    REDCAP = "redcap"
+
+
+Source = Annotated[Path, typer.Argument(help="CSV (UTF-8) or Excel file.")]
+Dict = Annotated[
+    Path | None, typer.Option("--dictionary", help="Dictionary (YAML); the stroke one by default.")
+]
+Folder = Annotated[Path, typer.Option("--to", help="Folder to write into; made when absent.")]
+Printed = Annotated[Output, typer.Option(help="How to print.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything except writing.")]
+
+
+@app.command("dictionary")
+def show_dictionary(
+    dictionary: Dict = None, output: Annotated[Form, typer.Option(help="Form.")] = Form.MARKDOWN
+) -> None:
+    """Print the variable dictionary: label, type, unit, range or codes, role.
+
+    Example: lethe clinical dictionary --output redcap > stroke-redcap.csv
+    """
+    loaded = Dictionary.load(dictionary)
+    if output is Form.JSON:
+        typer.echo(json.dumps(loaded.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(as_markdown(loaded) if output is Form.MARKDOWN else as_redcap(loaded), nl=False)
+
+
+@app.command()
+def link(
+    table: Source,
+    session: Annotated[Path, typer.Option(help="Folder of the intake session.")],
+    key: Annotated[Path, typer.Option(help="Key file of the intake session.")],
+    to: Folder,
+    dictionary: Dict = None,
+    dry_run: DryRun = False,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Put PRIDs into a table, drop identifiers and free text, shift dates; writes table.csv and noise.key.
+
+    Patients that the session does not know are refused: add them first (lethe intake add).
+
+    Example: lethe clinical link registry.csv --session session --key stroke.key --to clinical-intake
+    """
+    loaded = Dictionary.load(dictionary)
+    column = loaded.patient_column
+    read = read_table(table, loaded, patient_column=column)
+    intake = IntakeSession.resume(session, key_file=key)
+    linked = link_table(read, loaded, intake.assignments, patient_column=column)
+    if not dry_run:
+        _make(to)
+        write_table(linked, to / "table.csv", 0o600)
+        write_noise_key(to / "noise.key", intake.noise_key)
+    _show(
+        {
+            "rows": len(linked),
+            "columns": len(linked.columns),
+            "dropped": len(read.columns) - len(linked.columns) + 1,
+        },
+        output,
+    )
+
+
+@app.command()
+def scramble(
+    table: Annotated[Path, typer.Argument(help="Linked table: table.csv of `lethe clinical link`.")],
+    noise_key: Annotated[Path, typer.Option(help="noise.key of the collection.")],
+    to: Folder,
+    dictionary: Dict = None,
+    dry_run: DryRun = False,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Scramble a linked table by role; writes clinical.csv, clinical.parquet, dictionary.json, report.json.
+
+    Example: lethe clinical scramble intake/table.csv --noise-key intake/noise.key --to clinical
+    """
+    loaded = Dictionary.load(dictionary)
+    read = read_table(table, loaded, patient_column=PRID)
+    released = scramble_table(read, loaded, noise_key=read_noise_key(noise_key))
+    if not dry_run:
+        _make(to)
+        write_release(released, loaded, to)
+    if output is Output.JSON:
+        typer.echo(json.dumps(released.report.as_dict(), indent=2, sort_keys=True))
+    else:
+        _show_report(released.report)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise Misconfigured("folder", "The output folder is a file.") from None
+
+
+def _show(values: dict[str, Any], output: Output) -> None:
+    if output is Output.JSON:
+        typer.echo(json.dumps(values, indent=2, sort_keys=True))
+    else:
+        typer.echo(", ".join(f"{name} {value}" for name, value in values.items()))
+
+
+def _show_report(report: ScrambleReport) -> None:
+    table = Table("variable", "what", "filled", "changed", "unchanged by rounding", "largest change")
+    for one in report.variables:
+        if one.treatment == "scrambled":
+            counts = (str(one.filled), str(one.changed), str(one.rounded_back))
+            table.add_row(
+                one.name, "no-op" if one.no_op else "scrambled", *counts, f"{one.largest_change:.1%}"
+            )
+    console = Console()
+    console.print(table)
+    kept = sum(one.treatment == "kept" for one in report.variables)
+    moved = sum(one.treatment == "shifted" for one in report.variables)
+    console.print(f"{report.rows} patients; {kept} variables kept, {moved} shifted with the patient's dates.")

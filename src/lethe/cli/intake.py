@@ -1,0 +1,189 @@
+"""``lethe intake``: the session that gives patients their PRID and forgets them at its end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lethe.errors import Misconfigured, Refused
+from lethe.identity import DestructionRecord, IntakeSession, Settings
+from lethe.identity.leftovers import survey
+from lethe.identity.originals import read_originals
+
+HELP = "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers."
+app = typer.Typer(help=HELP, no_args_is_help=True)
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the session.")]
+Key = Annotated[
+    Path, typer.Option("--key", help="Key file of the session (mode 0600), apart from the folder.")
+]
+Column = Annotated[str, typer.Option(help="Column of a table with the original PatientID.")]
+Printed = Annotated[Output, typer.Option(help="How to print.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+
+@app.command("open")
+def open_session(
+    folder: Folder,
+    key: Key,
+    width_bits: Annotated[int, typer.Option(help="Bits of a PRID, 16 to 128.")] = 16,
+    after: Annotated[
+        list[Path] | None,
+        typer.Option(help="destruction-record.json of an earlier session of the collection; repeatable."),
+    ] = None,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Open a session, or look whether the one there can be resumed.
+
+    Example: lethe intake open /srv/stroke/session --key /media/dpo/stroke.key
+    """
+    taken = [prid for record in after or [] for prid in _record(record).prids]
+    settings = Settings(width_bits=width_bits)
+    session = IntakeSession.open(folder, key_file=key, settings=settings, taken=taken)
+    _show(session.status(), output)
+
+
+@app.command()
+def add(
+    folder: Folder,
+    key: Key,
+    source: Annotated[
+        Path,
+        typer.Option("--from", help="Folder of DICOM, table (.csv), or list with one identifier a line."),
+    ],
+    column: Column = "patient_id",
+    dry_run: DryRun = False,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Give every patient of a table, list or DICOM folder a PRID and a date shift.
+
+    Example: lethe intake add session --key stroke.key --from registry.csv --column patient_id
+    """
+    originals = read_originals(source, column)
+    session = IntakeSession.resume(folder, key_file=key)
+    before = session.assignments
+    new = sum(original not in before for original in originals)
+    if not dry_run:
+        session.assign(originals)
+    _show({"read": len(originals), "new": new, "patients": len(session.assignments)}, output)
+
+
+@app.command("lookup-table")
+def lookup_table(
+    folder: Folder,
+    key: Key,
+    to: Annotated[Path, typer.Option("--to", help="File to write, mode 0600; sealing destroys it.")],
+    output: Printed = Output.TABLE,
+) -> None:
+    """Write the CTP lookup table (PRID and shift per patient); sealing destroys it.
+
+    Example: lethe intake lookup-table session --key stroke.key --to /opt/CTP/scripts/stroke.properties
+    """
+    session = IntakeSession.resume(folder, key_file=key)
+    session.write_lookup_table(to)
+    _show({"patients": len(session.assignments)}, output)
+
+
+@app.command()
+def status(folder: Folder, key: Key, output: Printed = Output.TABLE) -> None:
+    """Print state and counts of a session.
+
+    Example: lethe intake status session --key stroke.key --output json
+    """
+    _show(IntakeSession.resume(folder, key_file=key).status(), output)
+
+
+@app.command()
+def seal(
+    folder: Folder,
+    key: Key,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for programs.")] = False,
+    dry_run: DryRun = False,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Destroy lookup tables, key and link for ever; a signed record stays.
+
+    Example: lethe intake seal session --key stroke.key --yes
+    """
+    session = IntakeSession.resume(folder, key_file=key)
+    if dry_run:
+        _show({**session.status(), "would_destroy": "link, key, lookup tables"}, output)
+        return
+    if not yes and not session.sealed:
+        if not sys.stdin.isatty():
+            raise Misconfigured("seal", "Sealing cannot be undone.", remedy="Confirm it with --yes.")
+        typer.confirm("Nothing can be added to these patients afterwards. Seal?", abort=True)
+    record = session.seal()
+    _show(
+        {name: record.as_dict()[name] for name in ("session", "sealed", "patients", "lookup_tables")}, output
+    )
+
+
+@app.command()
+def verify(
+    roots: Annotated[list[Path], typer.Argument(help="Files and folders to search.")],
+    originals: Annotated[
+        Path, typer.Option(help="List, table or DICOM folder with the identifiers that must not be found.")
+    ],
+    column: Column = "patient_id",
+    record: Annotated[
+        Path | None, typer.Option(help="destruction-record.json whose signature is checked as well.")
+    ] = None,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Search databases, files, logs and backups for original identifiers; exit code 4 when one is found.
+
+    Example: lethe intake verify /srv/archive /var/log --originals registry.csv
+    """
+    if record is not None:
+        _record(record).verify()
+    result = survey(roots, read_originals(originals, column))
+    if output is Output.JSON:
+        typer.echo(json.dumps(result.as_dict(), indent=2, sort_keys=True))
+    else:
+        _show_survey(result.as_dict())
+    if result.findings:
+        raise Refused("leftovers", f"{len(result.findings)} places still hold an original identifier.")
+    if result.unread:
+        raise Refused("leftovers-unread", f"{len(result.unread)} places could not be read.")
+
+
+def _record(path: Path) -> DestructionRecord:
+    if not path.is_file():
+        raise Misconfigured("no-record", "The destruction record does not exist.")
+    return DestructionRecord.load(path)
+
+
+def _show(values: dict[str, Any], output: Output) -> None:
+    if output is Output.JSON:
+        typer.echo(json.dumps(values, indent=2, sort_keys=True))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in values.items():
+        table.add_row(name.replace("_", " "), str(value))
+    Console().print(table)
+
+
+def _show_survey(result: dict[str, Any]) -> None:
+    console = Console(soft_wrap=True)
+    for finding in result["findings"]:
+        place = f"{finding['path']} ({finding['kind']}, byte {finding['offset']})"
+        console.print(f"entry {finding['which_index'] + 1} found: {place}", markup=False, highlight=False)
+    for unread in result["unread"]:
+        console.print(f"not read: {unread['path']} ({unread['reason']})", markup=False, highlight=False)
+    console.print(f"{result['files']} files, {result['bytes'] / 1e6:.1f} MB, {len(result['findings'])} found")
