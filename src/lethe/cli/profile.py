@@ -132,7 +132,7 @@ def _end_one(outcome: HeaderOutcome, report: Path | None) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     if report is not None:
         write_json(report, line)
-    raise typer.Exit(_EXITS[outcome.status])
+    raise SystemExit(_EXITS[outcome.status])
 
 
 def _tree(
@@ -160,7 +160,7 @@ def _tree(
     if report is not None:
         write_json(report, summary)
     if result.quarantined:
-        raise typer.Exit(3)
+        raise SystemExit(3)
 
 
 @app.command("lint")
@@ -183,7 +183,7 @@ def lint_script(
     else:
         _print_findings([[str(f.line), f.severity, f.rule, f.sentence, f.remedy] for f in findings])
     if any(finding.severity is not Severity.INFO for finding in findings):
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _print_findings(rows: list[list[str]]) -> None:
