@@ -26,14 +26,16 @@ def work(job: Job) -> Done:
     job.say(f"input: {counted(files, 'object')}, {megabytes(files)}")
     lane = _lane(files)
     script = bundled_script(SCRIPT)
+    clean = job.folder("clean")
     outcome = apply_tree(
         [Anonymizer(load_script(script))],
         job.input,
-        job.folder("clean"),
-        quarantine=None,
+        clean,
         progress=lambda done, total: job.say.count(done, total, "objects cleaned"),
     )
     _refuse_incomplete(Counter(code for _, code, _ in outcome.quarantined))
+    for note in clean.glob(".*"):  # for resuming, which a container never does
+        note.unlink()
     return Done(
         "clean",
         numbered_inputs(files, "object"),
@@ -81,5 +83,13 @@ COMMAND = Command(
     provenance_in="clean",
     work=work,
     self_test=self_test,
-    rooms=("lethe.header",),
+    rooms=(
+        "lethe.header.anonymizer",
+        "lethe.header.engine",
+        "lethe.header.objectfile",
+        "lethe.header.tree",
+        "lethe.header.view",
+        "lethe.image.frames",
+        "lethe.image.series",
+    ),
 )

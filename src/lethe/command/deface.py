@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _deface(job: Job, source: Path, name: str, *, alone: bool) -> dict[str, Any]
     if report["verdict"] == "fail":
         raise Refused(
             "deface-failed",
-            f"The face could not be removed safely: {'; '.join(report['reasons'])}.",
+            f"The face could not be removed safely. {' '.join(why['sentence'] for why in report['reasons'])}",
             remedy="Let a curator look at the scan; nothing of it was written.",
         )
     _copy_companions(source, job.folder("defaced") / name)
@@ -90,8 +91,14 @@ def worst(verdicts: list[str]) -> str:
 
 
 def _summary(verdict: str, reports: dict[str, Any]) -> dict[str, Any]:
-    reasons = [f"{name}: {reason}" for name, entry in reports.items() for reason in entry["reasons"]]
+    reasons = [{"image": name, **why} for name, entry in reports.items() for why in entry["reasons"]]
     return {"verdict": verdict, "reasons": reasons, "images": reports}
+
+
+def _reasons() -> Mapping[str, str]:
+    from lethe.image.deface import REASONS
+
+    return REASONS
 
 
 def self_test() -> None:
@@ -111,6 +118,7 @@ COMMAND = Command(
     work=work,
     self_test=self_test,
     rooms=("lethe.image.deface",),
+    reasons=_reasons,
     options=(
         Option(
             "modality",

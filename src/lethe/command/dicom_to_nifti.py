@@ -69,7 +69,6 @@ COMMAND = Command(
         "lethe.image.converter",
         "lethe.image.conserve",
         "lethe.image.frames",
-        "lethe.image.lane",
         "lethe.image.pixels",
         "lethe.image.series",
         "lethe.image.stack",

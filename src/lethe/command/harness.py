@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 import lethe
-from lethe.command.inputs import counted
+from lethe.command.inputs import counted, resource_files
 from lethe.command.model import Command, Done, Job
 from lethe.command.outputs import files_below, place, workplace
 from lethe.command.progress import Progress
@@ -26,7 +26,6 @@ STOPPED = 143
 """Exit code after SIGTERM, as shells count (128 + 15)."""
 KILLED = 137
 """Exit code after SIGKILL, the memory limit included (128 + 9)."""
-_FULL = 1 << 16
 
 
 class Stopped(BaseException):
@@ -66,15 +65,19 @@ def execute(
         raise Misconfigured(
             "input-missing", "The input folder does not exist.", remedy="Mount the resource there."
         )
+    size = sum(path.stat().st_size for path in resource_files(source))
     with workplace(output) as work:
+        if _free(work) < size:
+            raise _no_space()
         try:
             return _work(command, source, output, work, options, say, environment)
         except Outcome as outcome:
-            if _is_full(work):
+            # a program that is started may find the disk full and tidy up before it ends
+            if _free(work) < size:
                 raise _no_space() from outcome
             raise
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT) or _is_full(work):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise _no_space() from error
             raise
         except MemoryError as error:
@@ -139,11 +142,8 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
             os.environ["TMPDIR"] = before[1]
 
 
-def _is_full(folder: Path) -> bool:
-    try:
-        return shutil.disk_usage(folder).free < _FULL
-    except OSError:
-        return False
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
 
 
 def _no_space() -> Unavailable:

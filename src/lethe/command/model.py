@@ -103,6 +103,8 @@ class Command:
         Modules whose outcomes can end the command; the failure table is read off them.
     options : tuple of Option
         Options beside ``--input`` and ``--output``.
+    reasons : callable, optional
+        Returns what the reasons of a verdict mean, by their short names.
     """
 
     name: str
@@ -114,3 +116,4 @@ class Command:
     self_test: Callable[[], None]
     rooms: tuple[str, ...]
     options: tuple[Option, ...] = ()
+    reasons: Callable[[], Mapping[str, str]] | None = None

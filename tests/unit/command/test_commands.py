@@ -48,7 +48,8 @@ class Report:
     reasons: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return {"verdict": self.verdict, "reasons": self.reasons, "measures": {}}
+        reasons = [{"code": "a-code", "sentence": reason} for reason in self.reasons]
+        return {"verdict": self.verdict, "reasons": reasons, "measures": {}}
 
 
 @pytest.fixture
@@ -82,6 +83,7 @@ def _dicom(bench: Bench) -> None:
 @pytest.mark.requirement("M-20")
 def test_a_converted_series_fills_nifti_and_conversion(bench: Bench, room: Callable[..., None]) -> None:
     _dicom(bench)
+    room("lethe.image.converter", version=lambda: "1")
     room("lethe.image.convert", convert_series=_converting(Lane("deface"), 2))
     assert bench.run(DICOM_TO_NIFTI) == 0
     assert bench.written() == [
@@ -97,6 +99,7 @@ def test_a_lane_that_forbids_conversion_is_a_success_that_says_why(
     bench: Bench, room: Callable[..., None]
 ) -> None:
     _dicom(bench)
+    room("lethe.image.converter", version=lambda: "1")
     room("lethe.image.convert", convert_series=_converting(Lane("header-only", "perfusion", "timing"), 0))
     assert bench.run(DICOM_TO_NIFTI) == 0
     assert bench.written() == ["conversion/lane.json", "conversion/provenance.json"]
@@ -108,6 +111,7 @@ def test_provenance_of_dicom_holds_neither_the_archives_catalogue_nor_a_file_nam
     bench: Bench, room: Callable[..., None]
 ) -> None:
     _dicom(bench)
+    room("lethe.image.converter", version=lambda: "1")
     room("lethe.image.convert", convert_series=_converting(Lane("convert"), 1))
     bench.run(DICOM_TO_NIFTI)
     record = json.loads((bench.output / "conversion/provenance.json").read_text())
@@ -122,6 +126,7 @@ def test_a_series_that_is_not_conserved_leaves_nothing(bench: Bench, room: Calla
         raise Refused("not-conserved", "A slice is missing.")
 
     _dicom(bench)
+    room("lethe.image.converter", version=lambda: "1")
     room("lethe.image.convert", convert_series=convert_series)
     assert bench.run(DICOM_TO_NIFTI) == 4
     assert bench.written() == []
@@ -298,9 +303,8 @@ def test_a_series_that_shows_a_face_never_leaves_as_dicom(
     ],
 )
 def test_an_incomplete_clinical_intake_is_refused(
-    bench: Bench, room: Callable[..., None], name: str, text: str | None, word: str
+    bench: Bench, name: str, text: str | None, word: str
 ) -> None:
-    room("lethe.clinical", Dictionary=None, scramble_table=None)
     for file, good in (("table.csv", "prid\nA1B2\n"), ("noise.key", KEY)):
         content = text if file == name else good
         if content is not None:

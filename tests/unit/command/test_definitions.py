@@ -53,7 +53,8 @@ def test_the_version_is_that_of_the_library_everywhere(name: str) -> None:
 def test_every_option_of_the_command_line_exists_in_the_program_and_the_other_way_round(name: str) -> None:
     definition, parser = definition_of(name), parser_of(command_named(name))
     words = shlex.split(definition["command-line"].replace("#", ""))
-    assert words[:2] == ["lethe-command", name]
+    # exec: the shell of the Container Service must not stay between the engine's SIGTERM and the program
+    assert words[:3] == ["exec", "lethe-command", name]
     written = {word for word in words if word.startswith("--")}
     known = {
         option for action in parser._actions for option in action.option_strings if option.startswith("--")
@@ -82,7 +83,7 @@ def test_the_command_line_with_defaults_is_accepted_by_the_program(name: str) ->
     line = definition["command-line"]
     for entry in definition["inputs"]:
         line = line.replace(entry["replacement-key"], entry["default-value"])
-    parsed = parser_of(command_named(name)).parse_args(shlex.split(line)[2:])
+    parsed = parser_of(command_named(name)).parse_args(shlex.split(line)[3:])
     assert (str(parsed.input), str(parsed.output)) == ("/input", "/output")
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,6 +95,29 @@ def test_a_full_disk_is_said_in_words(bench: Bench, number: int) -> None:
     assert bench.run(command_doing(work)) == 5
     assert "disk of the output folder is full" in bench.err.getvalue()
     assert "secret" not in bench.err.getvalue()
+
+
+def test_a_disk_that_is_smaller_than_the_input_is_said_before_the_work_begins(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bench.source / "object.dcm").write_bytes(b"12345")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=4))
+    assert bench.run(command_doing(_good)) == 5
+    assert "disk of the output folder is full" in bench.err.getvalue()
+    assert bench.written() == []
+
+
+def test_a_refusal_on_a_disk_that_ran_full_is_told_as_a_full_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bench.source / "object.dcm").write_bytes(b"12345")
+    free = iter([5, 0])
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=next(free)))
+
+    def work(job: Job) -> Done:
+        raise Refused("converter-failed", "The converter wrote nothing.")
+
+    assert bench.run(command_doing(work)) == 5
 
 
 def test_a_memory_error_is_said_in_words(bench: Bench) -> None:
