@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from anyio import to_thread
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -19,10 +21,10 @@ from lethe.archive.intake.importer import (
     import_upload,
 )
 from lethe.archive.intake.receive import Intake
-from lethe.archive.intake.upload import Upload, receive_upload
 from lethe.archive.model import User
 from lethe.archive.problem import Problem
 from lethe.archive.web.request import user_of
+from lethe.archive.web.upload import Upload, receive
 
 _MIRC = frozenset({"application/x-mirc", "application/x-mirc-dicom"})
 _ONE_OBJECT = _MIRC | {"application/dicom"}
@@ -35,10 +37,11 @@ def routes(ctx: Context, intake: Intake) -> list[Route]:
         user = user_of(request)
         if user.is_guest:
             raise Problem(403, "Log in first.")
-        upload = await receive_upload(ctx, request)
+        upload = await receive(ctx, request)
+        parameters = {**upload.fields, **request.query_params}
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:
-            imported = await to_thread.run_sync(_import, ctx, intake, user, upload, kind)
+            imported = await to_thread.run_sync(_import, intake, user, upload, parameters, kind)
         finally:
             upload.discard()
         # CTP's HTTP export looks for this one word.
@@ -48,12 +51,13 @@ def routes(ctx: Context, intake: Intake) -> list[Route]:
     return [Route("/data/services/import", serve, methods=["POST", "PUT"])]
 
 
-def _import(ctx: Context, intake: Intake, user: User, upload: Upload, kind: str) -> Imported:
-    default = str(ctx.settings.get("uiDefaultCompressedUploaderImporter") or SESSION_IMPORTER)
-    handler = upload.parameters.get("import-handler") or (GRADUAL if kind in _ONE_OBJECT else default)
-    request = ImportRequest.of(user, upload.parameters, handler)
-    if upload.path is None:
-        raise Problem(400, "The upload holds no file.")
+def _import(intake: Intake, user: User, upload: Upload, parameters: Mapping[str, str], kind: str) -> Imported:
+    default = str(intake.ctx.settings.get("uiDefaultCompressedUploaderImporter") or SESSION_IMPORTER)
+    handler = parameters.get("import-handler") or (GRADUAL if kind in _ONE_OBJECT else default)
+    request = ImportRequest.of(user, parameters, handler)
+    if len(upload.files) != 1:
+        raise Problem(400, "The upload holds no file, or more than one.")
+    path = upload.files[0].path
     if request.handler == GRADUAL:
-        return import_object(intake, upload.path, request)
-    return import_upload(intake, upload.path, request)
+        return import_object(intake, path, request)
+    return import_upload(intake, path, request)

@@ -110,8 +110,6 @@ def import_upload(intake: Intake, path: Path, request: ImportRequest) -> Importe
 def import_object(intake: Intake, path: Path, request: ImportRequest) -> Imported:
     """Take one DICOM object into the open session of its study (gradual import)."""
     _check_targets(intake.ctx, request)
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
     arrival = Arrival(
         request.user, request.targets, source="gradual", replace=request.overwrite is Overwrite.DELETE
     )
@@ -134,7 +132,7 @@ def acknowledge(ctx: Context, imported: Imported) -> None:
 
 def archive_mode(ctx: Context, project: str) -> int:
     """Return the prearchive code of a project: 0 manual, 4 archive at once, 5 archive and overwrite."""
-    return int(ctx.store.setting(f"prearchive_code.{project}", 4))
+    return int(ctx.store.setting(f"project.{project}.prearchive_code", "4"))
 
 
 def _unfold(

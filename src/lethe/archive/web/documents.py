@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from lethe.archive import content, items
+from lethe.archive import content, items, pages
 from lethe.archive.context import Context
 from lethe.archive.model import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT, Item, Resource
 from lethe.archive.problem import Problem
@@ -114,6 +114,8 @@ def _resource(ctx: Context, owner: Item, resource: Resource) -> Tree:
 
 def document(call: Call, item: Item) -> Response:
     """Return an item in the asked format (JSON unless ``format`` says xml)."""
+    if pages.wants_page(call.format, call.headers.get("accept", "")):
+        return pages.item_page(call.ctx, call.user, item, _page_number(call))
     form = call.format or "json"
     if form == "json":
         return answers.as_json({"items": [to_json(gather(call.ctx, item))]})
@@ -122,6 +124,9 @@ def document(call: Call, item: Item) -> Response:
         tree.values = {k: v for k, v in tree.values.items() if not k.startswith("xnat_")}
         body = xml.write(tree, call.ctx.settings.get("siteUrl") or "")
         return Response(body, media_type="text/xml")
-    if form == "html":
-        raise Problem(400, "Items come as json or xml here; the pages show them to people.")
-    raise Problem(400, "Items come as json or xml.")
+    raise Problem(400, "Items come as json, xml or html.")
+
+
+def _page_number(call: Call) -> int:
+    text = call.query.get("page", "")
+    return int(text) if text.isdecimal() and len(text) < 7 else 1
