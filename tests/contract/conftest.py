@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -29,20 +30,17 @@ def start_archive(root, users_file, *more):
     process = subprocess.Popen(
         [*command, "--users", str(users_file), *more], stderr=subprocess.PIPE, text=True, bufsize=1
     )
-    log = root.with_suffix(".log").open("w")
-    address = ""
+    said = []
     for line in process.stderr:
-        log.write(line)
+        said.append(line)
         found = re.search(r"archive at (http://\S+)", line)
         if found:
-            address = found[1]
             break
-    assert address, root.with_suffix(".log").read_text()
-    import threading
-
-    threading.Thread(
-        target=lambda: [log.write(line) or log.flush() for line in process.stderr], daemon=True
-    ).start()
+    assert found, "".join(said)
+    address = found[1]
+    log = root.with_suffix(".log")
+    process.reader = threading.Thread(target=_copy, args=(process.stderr, log), daemon=True)
+    process.reader.start()
     for _ in range(100):
         try:
             requests.get(address + "/xapi/siteConfig/buildInfo", timeout=5)
@@ -52,6 +50,13 @@ def start_archive(root, users_file, *more):
     return process, address
 
 
+def _copy(stream, path):
+    with path.open("w") as log, stream:
+        for line in stream:
+            log.write(line)
+            log.flush()
+
+
 def stop_archive(process):
     process.terminate()
     try:
@@ -59,6 +64,7 @@ def stop_archive(process):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    process.reader.join(5)
 
 
 @pytest.fixture(scope="session")

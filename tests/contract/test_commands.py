@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -11,13 +12,8 @@ from contract.helpers import dicom_zip, fresh
 pytestmark = pytest.mark.contract
 
 
-@pytest.mark.requirement("E-71")
-def test_s34_container_service_register_enable_list_launch_poll_output_resource(site):
-    import time
-
-    p = site.new_project()
-    e = site.mr(p)
-    site.rq("PUT", f"/data/experiments/{e}/resources/IN/files/a.txt?inbody=true", data=b"hello")
+def register(site, p):
+    """Register and enable a command that copies a file of a session; return its wrapper's id."""
     cmd = {
         "name": "smoke-" + fresh().lower(),
         "type": "docker",
@@ -64,18 +60,26 @@ def test_s34_container_service_register_enable_list_launch_poll_output_resource(
     assert r.status_code == 201
     cid = r.json()
     wid = site.rq("GET", f"/xapi/commands/{cid}").json()["xnat"][0]["id"]
-    assert (
-        site.rq("PUT", f"/xapi/wrappers/{wid}/enabled").status_code == 200
-        and site.rq("PUT", f"/xapi/projects/{p}/wrappers/{wid}/enabled").status_code == 200
-    )
-    row = [
+    assert site.rq("PUT", f"/xapi/wrappers/{wid}/enabled").status_code == 200
+    assert site.rq("PUT", f"/xapi/projects/{p}/wrappers/{wid}/enabled").status_code == 200
+    return wid
+
+
+@pytest.mark.requirement("E-71")
+def test_s34_container_service_register_enable_list_launch_poll_output_resource(site):
+    p = site.new_project()
+    e = site.mr(p)
+    site.rq("PUT", f"/data/experiments/{e}/resources/IN/files/a.txt?inbody=true", data=b"hello")
+    wid = register(site, p)
+    row = next(
         x
         for x in site.rq(
             "GET", "/xapi/commands/available", params={"project": p, "xsiType": "xnat:mrSessionData"}
         ).json()
         if x["wrapper-id"] == wid
-    ][0]
-    assert row["enabled"] is True and row["root-element-name"] == "session"
+    )
+    assert row["enabled"] is True
+    assert row["root-element-name"] == "session"
     r = site.rq(
         "POST",
         f"/xapi/projects/{p}/wrappers/{wid}/root/session/launch",
@@ -94,13 +98,15 @@ def test_s34_container_service_register_enable_list_launch_poll_output_resource(
 
 @pytest.mark.requirement("E-71")
 def test_s35_event_subscription_fires_a_launch_when_a_session_is_archived(site):
+    p = site.new_project()
+    wid = register(site, p)
     site.rq("PUT", "/xapi/events/prefs", json={"enabled": True})
     acts = site.rq(
         "GET",
         f"/xapi/projects/{p}/events/actionsbyevent",
         params={"event-type": "org.nrg.xnat.eventservice.events.SessionEvent"},
     ).json()
-    key = [a["action-key"] for a in acts if a["action-key"].endswith(f":{wid}")][0]
+    key = next(a["action-key"] for a in acts if a["action-key"].endswith(f":{wid}"))
     r = site.rq(
         "POST",
         f"/xapi/projects/{p}/events/subscription",
@@ -117,11 +123,22 @@ def test_s35_event_subscription_fires_a_launch_when_a_session_is_archived(site):
             },
         },
     )
-    assert r.status_code == 201 and r.text.rsplit(":", 1)[1].isdigit()
+    assert r.status_code == 201
+    assert r.text.rsplit(":", 1)[1].isdigit()
     site.rq(
         "POST",
         f"/data/services/import?project={p}&dest=/archive&inbody=true",
         data=dicom_zip(pid="EV"),
         headers={"Content-Type": "application/zip"},
     )
-    # expected within 60 s: one delivered event with status ACTION_COMPLETE or ACTION_STEP "Container queued.", one new container in /xapi/projects/{p}/containers
+    events = []
+    for _ in range(60):
+        events = site.rq("POST", "/xapi/events/delivered", json={"size": 50}).json()
+        events = [one for one in events if one["project"] == p]
+        words = {entry["status"] for one in events for entry in one["status"]}
+        if words & {"ACTION_COMPLETE", "ACTION_STEP"}:
+            break
+        time.sleep(1)
+    assert len(events) == 1
+    assert words & {"ACTION_COMPLETE", "ACTION_STEP"}
+    assert len(site.rq("GET", f"/xapi/projects/{p}/containers").json()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,9 @@ def test_s21_pyxnat_create_chain_exists_label_id(site):
     assert not e.exists()
     e.create(experiments="xnat:ctSessionData")
     assert e.exists()
-    assert e.label() == "PYE1" and e.id().split("_E")[1].isdigit() and e.datatype() == "xnat:ctSessionData"
+    assert e.label() == "PYE1"
+    assert e.id().split("_E")[1].isdigit()
+    assert e.datatype() == "xnat:ctSessionData"
     assert [s.label() for s in i.select.project(p).subjects()] == ["PYS1"]
 
 
@@ -44,11 +47,14 @@ def test_s23_pyxnat_file_put_get_attributes_delete(site):
     s = i.select.project(p).subject("F1")
     s.create()
     with tempfile.TemporaryDirectory() as d:
-        open(d + "/in.txt", "w").write("payload, with comma")
+        Path(d + "/in.txt").write_text("payload, with comma")
         f = s.resource("NOTES").file("in.txt")
         f.put(d + "/in.txt", format="TXT", content="NOTE", tags="t1")
-        assert f.exists() and f.format() == "TXT" and f.content() == "NOTE" and f.size() == "19"
-        assert open(f.get(d + "/out.txt")).read() == "payload, with comma"
+        assert f.exists()
+        assert f.format() == "TXT"
+        assert f.content() == "NOTE"
+        assert f.size() == "19"
+        assert Path(f.get(d + "/out.txt")).read_text() == "payload, with comma"
         f.delete()
         assert not s.resource("NOTES").file("in.txt").exists()
 
@@ -61,7 +67,7 @@ def test_s24_pyxnat_zip_put_with_extract_and_resource_zip_get(site):
     s.create()
     with tempfile.TemporaryDirectory() as d:
         for n in ("a.txt", "b.txt"):
-            open(f"{d}/{n}", "w").write(n)
+            Path(f"{d}/{n}").write_text(n)
         with zipfile.ZipFile(d + "/u.zip", "w") as z:
             [z.write(f"{d}/{n}", n) for n in ("a.txt", "b.txt")]
         r = s.resource("ZR")
@@ -80,7 +86,8 @@ def test_s25_pyxnat_scans_and_scan_parameters_of_a_session(site):
     e.create(experiments="xnat:mrSessionData")
     e.scan("11").create(scans="xnat:mrScanData")
     e.scan("11").attrs.set("xnat:mrScanData/quality", "questionable")
-    assert e.scans().get() == ["11"] and e.scan("11").attrs.get("quality") == "questionable"
+    assert e.scans().get() == ["11"]
+    assert e.scan("11").attrs.get("quality") == "questionable"
 
 
 @pytest.mark.requirement("E-16")
@@ -89,7 +96,9 @@ def test_s26_pyxnat_users_and_roles_of_a_project(site):
     i = site.pyx()
     pr = i.select.project(p)
     pr.add_user("alice", "member")
-    assert pr.members() == ["alice"] and pr.user_role("alice") == "member" and pr.owners() == ["admin"]
+    assert pr.members() == ["alice"]
+    assert pr.user_role("alice") == "member"
+    assert pr.owners() == ["admin"]
     pr.remove_user("alice")
     assert "alice" not in pr.users()
     pr.set_accessibility("public")

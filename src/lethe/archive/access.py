@@ -56,7 +56,7 @@ def right(ctx: Context, user: User, project: str, verb: Right | str) -> bool:
 
 
 def may(ctx: Context, user: User, item: Item, verb: Right | str) -> bool:
-    """Return whether `user` may do `verb` to an item; reading is also given by a project it is shared into."""
+    """Return whether `user` may do `verb` to an item; a project it is shared into gives reading, too."""
     verb = Right(verb)
     if item.kind == PROJECT or verb is not Right.READ:
         return right(ctx, user, item.project, verb)

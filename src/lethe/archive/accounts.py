@@ -107,8 +107,8 @@ def create_user(
         if db.execute("SELECT 1 FROM user WHERE login = ?", (login,)).fetchone():
             raise Problem(409, "The login is already in use.")
         db.execute(
-            "INSERT INTO user (login, number, password, first_name, last_name, email, enabled, verified, created,"
-            " modified) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO user (login, number, password, first_name, last_name, email, enabled, verified,"
+            " created, modified) VALUES (?,?,?,?,?,?,?,?,?,?)",
             (login, ctx.store.next_number("user"), hashed, first_name, last_name, email, enabled, verified,
              moment, moment),
         )  # fmt: skip
@@ -250,7 +250,8 @@ def add_invitation(
     guid = str(uuid.UUID(bytes=secrets.token_bytes(16)))
     with ctx.store.write() as db:
         db.execute(
-            "INSERT INTO invitation (guid, project, role, login, email, created, created_by) VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO invitation (guid, project, role, login, email, created, created_by)"
+            " VALUES (?,?,?,?,?,?,?)",
             (guid, project, role, login, email, ctx.store.now(), by),
         )
     return guid

@@ -110,8 +110,8 @@ def list_resources(ctx: Context, owners: Iterable[Item]) -> list[Resource]:
 
 
 def ensure_resource(
-    ctx: Context, owner: Item, label: str, *, login: str, variant: str = "", format: str = "", content: str = "",
-    tags: str = "", description: str = "",
+    ctx: Context, owner: Item, label: str, *, login: str, variant: str = "", format: str = "",
+    content: str = "", tags: str = "", description: str = "",
 ) -> tuple[Resource, bool]:  # fmt: skip
     """Return the resource `label` of `owner` and whether it was made now (safe when many do so at once)."""
     with ctx.store.write() as db:
@@ -120,8 +120,8 @@ def ensure_resource(
             return found, False
         check_resource_label(label)
         cursor = db.execute(
-            "INSERT INTO resource (owner, variant, label, format, content, tags, description, created, created_by)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO resource (owner, variant, label, format, content, tags, description, created,"
+            " created_by) VALUES (?,?,?,?,?,?,?,?,?)",
             (owner.pk, variant, label, format, content, tags, description, ctx.store.now(), login),
         )
         row = db.execute("SELECT * FROM resource WHERE pk = ?", (cursor.lastrowid,)).fetchone()
@@ -239,9 +239,9 @@ def _insert_file(
     if clash is not None:
         raise Problem(400, "A file and a folder cannot have the same name.")
     db.execute(
-        "INSERT INTO file (resource, path, size, md5, format, content, tags, description, created, created_by)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (resource, path) DO UPDATE SET size = excluded.size,"
-        " md5 = excluded.md5, format = excluded.format, content = excluded.content, tags = excluded.tags,"
+        "INSERT INTO file (resource, path, size, md5, format, content, tags, description, created,"
+        " created_by) VALUES (?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (resource, path) DO UPDATE SET size = excluded.size, md5 = excluded.md5, format = excluded.format, content = excluded.content, tags = excluded.tags,"
         " description = excluded.description, created = excluded.created, created_by = excluded.created_by",
         (resource.pk, path, one.size, one.md5, one.format, one.content, one.tags, one.description,
          ctx.store.now(), login),
@@ -255,8 +255,8 @@ def _discard(incoming: Sequence[Incoming]) -> None:
 
 
 def add_file(
-    ctx: Context, resource: Resource, path: str, source: BinaryIO | Path, *, login: str, overwrite: bool = False,
-    format: str = "", content: str = "", tags: str = "", description: str = "",
+    ctx: Context, resource: Resource, path: str, source: BinaryIO | Path, *, login: str,
+    overwrite: bool = False, format: str = "", content: str = "", tags: str = "", description: str = "",
 ) -> bool:  # fmt: skip
     """Copy one stream or file into a resource; false if it existed and `overwrite` is false."""
     check_file_path(path)

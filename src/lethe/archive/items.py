@@ -137,12 +137,10 @@ def label_in(ctx: Context, item: Item, project: str | None) -> str:
 
 def check_free(ctx: Context, kind: str, project: str, label: str, *, but: int = 0) -> None:
     """Refuse (409) a label that an item or a share of this kind has in `project`."""
-    kinds = "('subject')" if kind == SUBJECT else "('experiment', 'assessor')"
-    taken = one(ctx, f"kind IN {kinds} AND project = ? AND label = ? AND pk != ?", project, label, but) or one(
-        ctx,
-        f"kind IN {kinds} AND pk != ? AND pk IN (SELECT item FROM share WHERE project = ? AND label = ?)",
-        but, project, label,
-    )  # fmt: skip
+    kinds = "kind = 'subject'" if kind == SUBJECT else "kind IN ('experiment', 'assessor')"
+    own = f"{kinds} AND pk != ? AND project = ? AND label = ?"
+    shared = f"{kinds} AND pk != ? AND pk IN (SELECT item FROM share WHERE project = ? AND label = ?)"  # noqa: S608
+    taken = one(ctx, own, but, project, label) or one(ctx, shared, but, project, label)
     if taken is not None:
         raise Problem(409, f"Label already in use:{label}")
 

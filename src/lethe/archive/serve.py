@@ -126,8 +126,9 @@ def first_users(ctx: Context, users: Path | None, password_file: Path | None) ->
 def _ensure_user(ctx: Context, login: str, entry: Mapping[str, Any]) -> None:
     if accounts.find_user(ctx, login) is None:
         accounts.create_user(
-            ctx, login, str(entry["password"]), email=str(entry.get("email", "")), admin=entry.get("admin") is True,
-            first_name=str(entry.get("first_name", "")), last_name=str(entry.get("last_name", "")),
+            ctx, login, str(entry["password"]), email=str(entry.get("email", "")),
+            admin=entry.get("admin") is True, first_name=str(entry.get("first_name", "")),
+            last_name=str(entry.get("last_name", "")),
         )  # fmt: skip
 
 

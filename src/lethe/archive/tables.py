@@ -2,7 +2,9 @@
 
 CORE = """
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS retired (kind TEXT NOT NULL, id TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY (kind, id));
+CREATE TABLE IF NOT EXISTS retired (
+  kind TEXT NOT NULL, id TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS item (
   pk INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -18,7 +20,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS item_experiment ON item (id) WHERE kind IN ('e
 CREATE UNIQUE INDEX IF NOT EXISTS item_subject_label ON item (project, label) WHERE kind = 'subject';
 CREATE UNIQUE INDEX IF NOT EXISTS item_experiment_label ON item (project, label)
   WHERE kind IN ('experiment', 'assessor');
-CREATE UNIQUE INDEX IF NOT EXISTS item_part ON item (parent, kind, id) WHERE kind IN ('scan', 'reconstruction');
+CREATE UNIQUE INDEX IF NOT EXISTS item_part ON item (parent, kind, id)
+  WHERE kind IN ('scan', 'reconstruction');
 CREATE INDEX IF NOT EXISTS item_of_project ON item (project, kind);
 CREATE INDEX IF NOT EXISTS item_of_parent ON item (parent, kind);
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lethe.archive.context import Context
+from lethe.archive.model import Item
 
 FIELDS = ("percentageComplete", "details", "justification", "comments", "scan_id", "src", "category", "type")
 """Further fields of a workflow besides its columns."""
@@ -95,3 +96,8 @@ def audit(
     create_workflow(
         ctx, item_id, action, login=login, data_type=data_type, project=project, status="Complete"
     )
+
+
+def audit_item(ctx: Context, item: Item, action: str, *, login: str) -> None:
+    """Note a finished change to an item."""
+    audit(ctx, item.id, action, login=login, data_type=item.xsi_type, project=item.project)

@@ -15,7 +15,8 @@ _HAND = "enum(left|right|ambidextrous|unknown)"
 
 _TABLE: tuple[tuple[str, str, str, str], ...] = (
     # name, base, root element, own members
-    ("investigatorData", "", "Investigator", "@ID title firstname lastname institution department email phone"),
+    ("investigatorData", "", "Investigator",
+     "@ID title firstname lastname institution department email phone"),
     ("validationData", "", "", "@status method date:date notes"),
     ("abstractDemographicData", "", "", ""),
     ("demographicData", "abstractDemographicData", "", f"""
@@ -77,8 +78,8 @@ _SESSIONS = {"ct": "CT", "xa": "XA", "us": "US", "cr": "CR", "dx": "DX", "mg": "
              "otherDicom": "OtherDicom"}  # fmt: skip
 _SCANS = {**_SESSIONS, "pet": "PET", "sc": "SC", "sr": "SR", "seg": "Seg"}
 
-BY_MODALITY = {"MR": "mr", "CT": "ct", "PT": "pet", "XA": "xa", "US": "us", "CR": "cr", "DX": "dx", "MG": "mg",
-               "NM": "nm", "RF": "rf", "SC": "sc", "OT": "sc", "SR": "sr", "SEG": "seg"}  # fmt: skip
+BY_MODALITY = {"MR": "mr", "CT": "ct", "PT": "pet", "XA": "xa", "US": "us", "CR": "cr", "DX": "dx",
+               "MG": "mg", "NM": "nm", "RF": "rf", "SC": "sc", "OT": "sc", "SR": "sr", "SEG": "seg"}  # fmt: skip
 """First part of the type names of a DICOM modality; any other is ``otherDicom``."""
 
 

@@ -172,8 +172,8 @@ def _bad(node: Node) -> str:
 _EXPERIMENT = """ID visit_id visit protocol date time note project label scanner operator dcmAccessionNumber
  dcmPatientId dcmPatientName session_type modality UID coil fieldStrength marker stabilization subject_ID
  acquisition_site age duration delay version original"""
-_SCAN = """ID type UID note quality condition series_description documentation scanner modality frames operator
- coil fieldStrength marker stabilization series_class"""
+_SCAN = """ID type UID note quality condition series_description documentation scanner modality frames
+ operator coil fieldStrength marker stabilization series_class"""
 
 
 def _named(text: str, **more: str) -> dict[str, tuple[str, str]]:

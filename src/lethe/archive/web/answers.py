@@ -119,7 +119,8 @@ def _xml(found: Table) -> str:
     )
     title = f" title={quoteattr(found.title)}" if found.title else ""
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<ResultSet{title} totalRecords="{len(found.rows)}"><results>'
+        f'<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<ResultSet{title} totalRecords="{len(found.rows)}"><results>'
         f"<columns>{columns}</columns><rows>{rows}</rows></results></ResultSet>\n"
     )
 

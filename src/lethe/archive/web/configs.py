@@ -77,7 +77,8 @@ def _answer(call: Call, tail: list[str], project: str) -> Response:
         return answers.table(answers.Table(_COLUMNS, [_shown(row)]), call.format)
     rows = call.ctx.store.read().execute(
         "SELECT * FROM config WHERE project = ? AND (? = '' OR tool = ?) AND pk IN"
-        " (SELECT MAX(pk) FROM config GROUP BY tool, path, project) ORDER BY tool, path", (project, tool, tool),
+        " (SELECT MAX(pk) FROM config GROUP BY tool, path, project) ORDER BY tool, path",
+        (project, tool, tool),
     ).fetchall()  # fmt: skip
     if not rows and tool:
         raise Problem(404, "There is no such configuration.")

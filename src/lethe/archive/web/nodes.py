@@ -62,12 +62,9 @@ def _asked_types(call: Call) -> list[str]:
 
 
 def _of_project(call: Call, kind: str, project: str) -> list[Item]:
-    return items.many(
-        call.ctx,
-        f"{_kinds(call, kind)} AND (project = ? OR pk IN (SELECT item FROM share WHERE project = ?)) ORDER BY pk",
-        project,
-        project,
-    )
+    shared = "pk IN (SELECT item FROM share WHERE project = ?)"
+    where = f"{_kinds(call, kind)} AND (project = ? OR {shared}) ORDER BY pk"
+    return items.many(call.ctx, where, project, project)
 
 
 def _of_subject(call: Call, place: Place) -> list[Item]:
@@ -84,7 +81,8 @@ def _everywhere(call: Call, kind: str) -> list[Item]:
     for start in range(0, len(readable), 400):
         piece = readable[start : start + 400]
         marks = ",".join("?" * len(piece))
-        where = f"{_kinds(call, kind)} AND (project IN ({marks}) OR pk IN (SELECT item FROM share WHERE project IN ({marks})))"
+        shared = f"pk IN (SELECT item FROM share WHERE project IN ({marks}))"  # noqa: S608
+        where = f"{_kinds(call, kind)} AND (project IN ({marks}) OR {shared})"
         found |= {item.pk: item for item in items.many(call.ctx, where, *piece, *piece)}
     return [found[pk] for pk in sorted(found)]
 
@@ -107,9 +105,7 @@ def put_item(call: Call, address: Address) -> Response:
             return answers.text(item.id)
         _store(call, item, wanted)
         action = f"{'Added' if made else 'Modified'} {_WORD[item.kind]}"
-        workflows.audit(
-            call.ctx, item.id, action, login=call.login, data_type=item.xsi_type, project=item.project
-        )
+        workflows.audit_item(call.ctx, item, action, login=call.login)
         if made:
             changes.tell(call.ctx, item, "CREATED", call.login)
     if item.kind in {SCAN, RECONSTRUCTION}:
@@ -255,26 +251,15 @@ def delete_item(call: Call, address: Address) -> Response:
     """Answer ``DELETE`` of an item; addressed through a sharing project only the share goes."""
     place = resolve(call, address.steps)
     item = place.item
-    if (
-        place.project is not None
-        and place.project.id != item.project
-        and item.kind not in {SCAN, RECONSTRUCTION}
-    ):
-        if place.project.id in items.projects_of(call.ctx, item):
-            access.require(call.ctx, call.user, place.project, Right.DELETE)
-            changes.unshare(call.ctx, item, place.project.id)
-            return answers.text("")
+    shared = {row["project"] for row in items.shares(call.ctx, item)}
+    if place.project is not None and place.project.id in shared:
+        access.require(call.ctx, call.user, place.project, Right.DELETE)
+        changes.unshare(call.ctx, item, place.project.id)
+        return answers.text("")
     access.require(call.ctx, call.user, item, Right.DELETE)
     with call.ctx.store.write():
         changes.delete(call.ctx, item, login=call.login)
-        workflows.audit(
-            call.ctx,
-            item.id,
-            f"Removed {_WORD[item.kind]}",
-            login=call.login,
-            data_type=item.xsi_type,
-            project=item.project,
-        )
+        workflows.audit_item(call.ctx, item, f"Removed {_WORD[item.kind]}", login=call.login)
     return answers.text("")
 
 
@@ -337,7 +322,8 @@ def _projects(call: Call, item: Item) -> Response:
 def history(call: Call, item: Item) -> Response:
     """Answer ``.../history``: the workflow entries about an item."""
     rows = call.ctx.store.read().execute(
-        "SELECT pk, pipeline_name, status, launch_time, login FROM workflow WHERE id = ? ORDER BY pk", (item.id,)
+        "SELECT pk, pipeline_name, status, launch_time, login FROM workflow WHERE id = ? ORDER BY pk",
+        (item.id,),
     ).fetchall()  # fmt: skip
     columns = ["event_id", "event_action", "event_status", "event_date", "event_user"]
     found = [

@@ -18,8 +18,8 @@ from lethe.archive.web.services import Handler, in_thread
 from lethe.archive.web.sessions import Sessions
 from lethe.governance.roles import Right
 
-SITE_ROLES = ("Administrator", "DataManager", "ALL_DATA_ADMIN", "ALL_DATA_ACCESS", "Bulk", "CustomFormManager",
-              "ContainerManager", "Privileged", "non_expiring")  # fmt: skip
+SITE_ROLES = ("Administrator", "DataManager", "ALL_DATA_ADMIN", "ALL_DATA_ACCESS", "Bulk",
+              "CustomFormManager", "ContainerManager", "Privileged", "non_expiring")  # fmt: skip
 _NAMES = {"firstName": "first_name", "lastName": "last_name", "email": "email", "enabled": "enabled",
           "verified": "verified", "password": "password"}  # fmt: skip
 
@@ -165,9 +165,9 @@ def _profile(call: Call, names: dict[str, str]) -> Response:
 def _change(call: Call, names: dict[str, str]) -> User:
     """Change a user. A person may change the own name, address and password, nothing that gives rights."""
     body = _body(call)
-    if not call.user.is_admin:
-        if names["login"].lower() != call.login.lower() or {"enabled", "verified"} & set(body):
-            raise Problem(403, "Only an administrator of the site may do this.")
+    stranger = names["login"].lower() != call.login.lower()
+    if not call.user.is_admin and (stranger or {"enabled", "verified"} & set(body)):
+        raise Problem(403, "Only an administrator of the site may do this.")
     user = accounts.find_user(call.ctx, names["login"])
     if user is None:
         raise Problem(404, "The user does not exist.")

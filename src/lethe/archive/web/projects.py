@@ -99,14 +99,7 @@ def put_project(call: Call, name: str) -> Response:
         level = call.query.get("accessibility") or call.form.get("accessibility")
         if level:
             access.set_visibility(call.ctx, project.id, level)
-        workflows.audit(
-            call.ctx,
-            project.id,
-            "Modified project",
-            login=call.login,
-            data_type="xnat:projectData",
-            project=project.id,
-        )
+        workflows.audit_item(call.ctx, project, "Modified project", login=call.login)
     return answers.text("")
 
 

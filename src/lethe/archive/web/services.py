@@ -92,18 +92,18 @@ def routes(ctx: Context, sessions: Sessions) -> list[BaseRoute]:
     def wrap(handler: Handler) -> Callable[[Request], object]:
         return in_thread(ctx, handler)
 
-    put_get = ["GET", "PUT"]
+    put_get, any_way = ["GET", "PUT"], ["GET", "POST", "DELETE"]
     return [
-        Route("/data/JSESSION", jsession, methods=["GET", "POST", "DELETE"]),
+        Route("/data/JSESSION", jsession, methods=any_way),
         Route("/data/services/auth", login, methods=["PUT", "POST"]),
         Route("/data/auth", whoami),
         Route("/data/services/tokens/issue", wrap(_issue), methods=["GET", "POST"]),
         Route("/data/services/tokens/issue/user/{login}", wrap(_issue), methods=["GET", "POST"]),
         Route("/data/services/tokens/show", wrap(_show)),
         Route("/data/services/tokens/validate/{alias}/{secret}", wrap(_validate)),
-        Route("/data/services/tokens/invalidate/{alias}", wrap(invalidate), methods=["GET", "POST", "DELETE"]),
+        Route("/data/services/tokens/invalidate/{alias}", wrap(invalidate), methods=any_way),
         Route("/data/services/tokens/invalidate/{alias}/{secret}", wrap(invalidate),
-              methods=["GET", "POST", "DELETE"]),
+              methods=any_way),
         Route("/data/users", wrap(_users)),
         Route("/data/pars", wrap(lambda call, _: pars.mine(call))),
         Route("/data/pars/{ref}", wrap(lambda call, names: pars.decide(call, names["ref"])), methods=put_get),
@@ -262,8 +262,8 @@ def _workflows(call: Call, names: dict[str, str]) -> Response:
     readable = access.readable_projects(call.ctx, call.user)
     query = call.query
     rows = call.ctx.store.read().execute(
-        "SELECT * FROM workflow WHERE (? = '' OR external_id = ?) AND (? = '' OR id = ?) AND (? = '' OR status = ?)"
-        " AND (? = '' OR pipeline_name = ?) ORDER BY pk",
+        "SELECT * FROM workflow WHERE (? = '' OR external_id = ?) AND (? = '' OR id = ?)"
+        " AND (? = '' OR status = ?) AND (? = '' OR pipeline_name = ?) ORDER BY pk",
         [value for key in ("project", "experiment", "status") for value in [query.get(key, "")] * 2]
         + [names.get("pipeline", "")] * 2,
     )  # fmt: skip

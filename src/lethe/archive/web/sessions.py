@@ -42,7 +42,7 @@ class Sessions:
         self._key = secrets.token_bytes(32)
 
     def open(self, login: str, *, token: str = "") -> str:
-        """Start a session for `login` (through the alias token `token`, if any); return its id, 32 hex digits."""
+        """Start a session for `login` (through the alias `token`, if any); return its id, 32 hex digits."""
         session_id = secrets.token_hex(16).upper()
         with self._lock:
             self._open[session_id] = _Session(login, self._ctx.store.now(), token)

@@ -12,7 +12,7 @@ from lethe.archive import access
 from lethe.archive.context import Context
 from lethe.archive.model import ASSESSOR, EXPERIMENT, SUBJECT, Item
 from lethe.archive.problem import Problem
-from lethe.archive.web import answers, configs, files, nodes, pars, projects
+from lethe.archive.web import answers, configs, files, nodes, pars, projects, resources, storing
 from lethe.archive.web.address import Address, parse, resolve
 from lethe.archive.web.request import Call, small_body, user_of
 from lethe.archive.web.upload import receive
@@ -55,14 +55,14 @@ def _is_upload(call: Call, address: Address) -> bool:
 
 
 async def _upload(call: Call, address: Address, request: Request) -> Response:
-    found = await to_thread.run_sync(files.prepare, call, address)
+    found = await to_thread.run_sync(storing.prepare, call, address)
     if call.query.get("reference"):
         raise Problem(403, "Files on the server cannot be referred to.")
     if call.flag("inbody") and request.headers.get("content-type", "").startswith("multipart/"):
         raise Problem(406, "A multipart body and inbody exclude each other.")
     upload = await receive(call.ctx, request)
     try:
-        return await to_thread.run_sync(files.store, call, found, upload)
+        return await to_thread.run_sync(storing.store, call, found, upload)
     finally:
         await to_thread.run_sync(upload.discard)
 
@@ -144,9 +144,9 @@ def _tail(call: Call, address: Address) -> Response:
 
 def _content(call: Call, address: Address) -> Response:
     if call.method == "PUT":
-        return files.put_resource(call, address)
+        return resources.put_resource(call, address)
     if call.method == "POST":
-        return files.post_resource(call, address)
+        return resources.post_resource(call, address)
     return files.serve(call, address)
 
 

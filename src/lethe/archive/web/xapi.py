@@ -1,9 +1,10 @@
-"""The fixed addresses below ``/xapi`` that belong to the core: schemas, site configuration, plugins, access."""
+"""The core's addresses below ``/xapi``: schemas, site configuration, plugins, access."""
 
 from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -108,10 +109,8 @@ def _document(call: Call) -> dict[str, Any]:
 def _set(call: Call, key: str, value: Any) -> None:
     default = call.ctx.settings.get(key)
     if isinstance(value, str) and not isinstance(default, str):
-        try:
+        with suppress(ValueError):
             value = json.loads(value)
-        except ValueError:
-            pass
     if isinstance(default, bool) and not isinstance(value, bool):
         raise Problem(400, "This property is true or false.")
     call.ctx.settings.set(key, value)
