@@ -236,15 +236,27 @@ class IntakeSession:
         return {name: link.assignments[name] for name in dict.fromkeys(wanted)}
 
     def write_lookup_table(self, path: Path) -> None:
-        """Write the lookup table (mode 0600) and remember where, so that sealing destroys it."""
+        """Write the lookup table (mode 0600) and remember where, so that sealing destroys it.
+
+        Raises
+        ------
+        Refused
+            A file that the session did not write lies there, or the session is sealed.
+        """
         with self._lock():
             link = self._read()
             place = str(path.resolve())
             if place not in link.lookup_tables:
+                if path.exists():
+                    raise Refused(
+                        "lookup-exists",
+                        "A file that this session did not write lies where the lookup table shall go.",
+                        remedy="Choose another name, as sealing destroys the file.",
+                    )
                 link.lookup_tables.append(place)
                 self._write(link)  # first the memory, then the file: a kill in between leaves nothing behind
-            vault.destroy(path)
-            write_bytes(path, lookup_table(link.assignments).encode(), 0o600)
+            vault.destroy(Path(place))
+            write_bytes(Path(place), lookup_table(link.assignments).encode(), 0o600)
 
     def seal(self, clock: Clock | None = None) -> DestructionRecord:
         """Close the session for ever: destroy lookup tables, key and link; a signed record stays.

@@ -100,16 +100,18 @@ def destroy(path: Path) -> bool:
     link unreadable is that its key is gone.
     """
     there = path.is_file()
+    if there:
+        # first out of the way: a kill while overwriting must not leave half a file under its name
+        path.rename(path.with_name(f".{path.name}.destroyed.partial"))
     remains = list(path.parent.glob(f".{_glob_safe(path.name)}.*.partial")) if path.parent.is_dir() else []
-    for victim in [path, *remains] if there else remains:
+    for victim in remains:
         with victim.open("r+b") as stream:
-            size = victim.stat().st_size
-            stream.write(secrets.token_bytes(size))
+            stream.write(secrets.token_bytes(victim.stat().st_size))
             stream.flush()
             os.fsync(stream.fileno())
             stream.truncate(0)
         victim.unlink()
-    if there or remains:
+    if remains:
         sync_folder(path.parent)
     return there
 
