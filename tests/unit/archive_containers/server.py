@@ -86,7 +86,9 @@ class Server:
         answer = self.rq("PUT", f"{path}?xsiType=xnat:mrSessionData&date=2024-05-01", user)
         assert answer.status_code in (200, 201), answer.text
         accession = answer.text.strip()
-        self.rq("PUT", f"/data/experiments/{accession}/resources/IN/files/a.txt?inbody=true", user, data=b"hello")
+        self.rq(
+            "PUT", f"/data/experiments/{accession}/resources/IN/files/a.txt?inbody=true", user, data=b"hello"
+        )
         return accession
 
     def register(self, command: dict[str, Any], project: str) -> int:

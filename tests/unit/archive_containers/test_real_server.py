@@ -34,7 +34,9 @@ def test_scenario_s34_register_enable_list_launch_poll_output(server: Server) ->
     project = server.new_project()
     accession = server.session(project)
     wrapper = server.register(smoke(), project)
-    rows = server.rq("GET", "/xapi/commands/available", params={"project": project, "xsiType": "xnat:mrSessionData"})
+    rows = server.rq(
+        "GET", "/xapi/commands/available", params={"project": project, "xsiType": "xnat:mrSessionData"}
+    )
     (row,) = [row for row in rows.json() if row["wrapper-id"] == wrapper]
     assert row["enabled"] is True and row["root-element-name"] == "session"
     workflow = server.launch(project, wrapper, accession, OUT="c.txt")

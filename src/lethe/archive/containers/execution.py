@@ -11,13 +11,22 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from lethe.archive import accounts
-from lethe.archive.containers import outputs, registry, rights, runs, staging
-from lethe.archive.containers.backends import Backend, Bind, Cause, Ending, RunSpec, Signals
-from lethe.archive.containers.backends.engine import default_user
+from lethe.archive.containers import auxiliary, outputs, registry, rights, runs, staging
+from lethe.archive.containers.backends import (
+    RUN_LABEL,
+    Backend,
+    Bind,
+    Cause,
+    Ending,
+    RunSpec,
+    Signals,
+    default_user,
+)
 from lethe.archive.containers.model import Command
 from lethe.archive.containers.objects import loader
 from lethe.archive.containers.resolve import Plan, configure, resolve
@@ -64,7 +73,14 @@ class Execution:
         try:
             spec = self._stage(plan)
             before = staging.snapshot(plan) if self.backend.name == "process" else {}
+            spec = self._set_up(plan, spec)
             self._start(spec)
+        except auxiliary.AuxiliaryFailed as outcome:
+            if self.signals.detach.is_set():
+                return
+            killed = self.signals.kill.is_set()
+            self._end(runs.KILLED if killed else failed("Setup"), outcome.sentence)
+            return
         except Unavailable as outcome:
             self._end(failed("Staging"), f"{outcome.sentence} {outcome.remedy}".strip())
             return
@@ -79,7 +95,8 @@ class Execution:
 
     def finish(self) -> None:
         """Store the files of a run that had ended well."""
-        self._finalize(self._stored_plan())
+        plan = self._stored_plan()
+        self._finalize(plan, self._spec(plan, self._binds_again(plan), {}))
 
     # ---- staging --------------------------------------------------------------------------------
 
@@ -109,11 +126,7 @@ class Execution:
 
     def _stage(self, plan: Plan) -> RunSpec:
         """Make the folders and the identity of the run."""
-        owner = None
-        if self.backend.name == "docker" and os.getuid() == 0:
-            user, _, group = self._container_user().partition(":")
-            owner = (int(user), int(group or 0))
-        binds = staging.prepare(self.ctx, self.run, plan, owner)
+        binds = staging.prepare(self.ctx, self.run, plan, self._owner())
         token = accounts.issue_token(self.ctx, self.run.login)
         if self.run.alias:
             accounts.invalidate_token(self.ctx, self.run.alias)
@@ -121,8 +134,28 @@ class Execution:
         secrets = {"XNAT_USER": token.alias, "XNAT_PASS": token.secret}
         return self._spec(plan, binds, secrets)
 
+    def _set_up(self, plan: Plan, spec: RunSpec) -> RunSpec:
+        """Let set-up commands prepare the mounts that ask for it."""
+        binds = list(spec.binds)
+        for number, mount in enumerate(plan.mounts):
+            if mount.setup:
+                folder = staging.attempt_folder(self.ctx, self.run) / f"setup-{number}"
+                staging.make_empty(folder, self._owner())
+                binds[number] = auxiliary.set_up(
+                    self.ctx, self.backend, spec, self.signals, mount.setup, binds[number], folder
+                )
+        return replace(spec, binds=tuple(binds))
+
+    def _owner(self) -> tuple[int, int] | None:
+        """Return who writes into output folders, when that is not the archive itself."""
+        if self.backend.name != "docker":
+            return None
+        user, _, group = self._container_user().partition(":")
+        return int(user), int(group)
+
     def _container_user(self) -> str:
-        return ServerSettings(self.ctx).container_user or default_user()
+        user = ServerSettings(self.ctx).container_user or default_user()
+        return user if ":" in user else f"{user}:{os.getgid()}"
 
     def _binds_again(self, plan: Plan) -> tuple[Bind, ...]:
         base = staging.attempt_folder(self.ctx, self.run) / "mounts"
@@ -161,7 +194,7 @@ class Execution:
             "XNAT_ID": plan.root.get("id", ""),
             "XNAT_DATATYPE": plan.root.get("xsiType", ""),
             "XNAT_USER_ID": self.run.login,
-            "lethe.run": self.run.name,
+            RUN_LABEL: self.run.name,
         }
 
     # ---- execution ------------------------------------------------------------------------------
@@ -192,10 +225,14 @@ class Execution:
 
     # ---- the end --------------------------------------------------------------------------------
 
-    def _finalize(self, plan: Plan, spec: RunSpec | None = None) -> None:
+    def _finalize(self, plan: Plan, spec: RunSpec) -> None:
         """Store the outputs and end the run in one transaction."""
         try:
-            self._store(plan)
+            self._store(plan, spec)
+        except auxiliary.AuxiliaryFailed as outcome:
+            if self.signals.detach.is_set():
+                return
+            self._end(failed("Wrapup"), outcome.sentence, 0)
         except (Refused, Unavailable, Quarantined) as outcome:
             self._end(failed("Upload"), outcome.sentence, 0)
         except (OSError, sqlite3.OperationalError) as error:
@@ -203,9 +240,21 @@ class Execution:
             self._end(failed("Upload"), f"The output could not be stored: {reason}.", 0)
         self._clean(spec)
 
-    def _store(self, plan: Plan) -> None:
+    def _wrap_up(self, plan: Plan, spec: RunSpec) -> dict[str, Path]:
+        """Let wrap-up commands turn outputs into what is stored; return handler name -> their folder."""
+        base = staging.attempt_folder(self.ctx, self.run)
+        folders = {}
+        for number, output in enumerate(plan.outputs):
+            if output.wrapup:
+                folder = staging.make_empty(base / f"wrapup-{number}", self._owner())
+                source = base / "mounts" / output.mount / output.path
+                auxiliary.wrap_up(self.ctx, self.backend, spec, self.signals, output.wrapup, source, folder)
+                folders[output.name] = folder
+        return folders
+
+    def _store(self, plan: Plan, spec: RunSpec) -> None:
         ctx, run = self.ctx, self.run
-        collected = outputs.collect(ctx, run, plan)
+        collected = outputs.collect(ctx, run, plan, self._wrap_up(plan, spec))
         for one in collected:
             if one.excluded:
                 message = f"{one.excluded} files of output '{one.plan.command_output}' do not fit its glob."

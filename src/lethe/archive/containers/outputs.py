@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 import os
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lethe.archive import access, content, uris
@@ -28,8 +28,13 @@ class Collected:
     excluded: int = 0
 
 
-def collect(ctx: Context, run: Run, plan: Plan) -> list[Collected]:
+def collect(ctx: Context, run: Run, plan: Plan, replaced: Mapping[str, Path]) -> list[Collected]:
     """Find the files of every output.
+
+    Parameters
+    ----------
+    replaced : mapping
+        Handler name to the folder that a wrap-up command filled in its place.
 
     Raises
     ------
@@ -38,7 +43,12 @@ def collect(ctx: Context, run: Run, plan: Plan) -> list[Collected]:
         among the files; following it could read what the run itself may not.
     """
     mounts = attempt_folder(ctx, run) / "mounts"
-    found = [_collect(mounts / output.mount, output) for output in plan.outputs]
+    found = [
+        _collect(replaced[output.name], replace(output, path=""))
+        if output.name in replaced
+        else _collect(mounts / output.mount, output)
+        for output in plan.outputs
+    ]
     for one in found:
         if one.plan.required and not one.files:
             raise Refused("output-missing", f"The required output '{one.plan.command_output}' has no files.")

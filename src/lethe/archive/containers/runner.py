@@ -7,17 +7,19 @@ import sqlite3
 import threading
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from lethe.archive.containers import runs, staging
-from lethe.archive.containers.backends import Backend, RunSpec, Signals
-from lethe.archive.containers.backends.engine import DockerBackend
+from lethe.archive.containers.backends import RUN_LABEL, Backend, RunSpec, Signals
 from lethe.archive.containers.backends.process import ProcessBackend
 from lethe.archive.containers.execution import MOST_ATTEMPTS, Execution
 from lethe.archive.containers.runs import Change, Run, failed
 from lethe.archive.containers.settings import ServerSettings
 from lethe.archive.context import Context
 from lethe.errors import Outcome, Unavailable
+
+if TYPE_CHECKING:
+    from lethe.archive.containers.backends.engine import DockerBackend
 
 _LOOK_SECONDS = 2.0
 _STOP_SECONDS = 5.0
@@ -86,6 +88,8 @@ class Runner:
 
     def docker(self) -> DockerBackend:
         """Return the Docker backend for the present settings."""
+        from lethe.archive.containers.backends.engine import DockerBackend  # slow to import, rarely needed
+
         settings = ServerSettings(self._ctx)
         key = (settings.host, settings.translation)
         with self._lock:
@@ -118,9 +122,10 @@ class Runner:
             self._launch(run, self.docker() if run.backend == "docker" else self._process, "finish")
 
     def _still_known(self, run: Run) -> bool:
-        with suppress(Unavailable):
+        try:
             return self.docker().find(_shadow(self._ctx, run)) is not None
-        return False
+        except Unavailable:
+            return True  # the engine is away: who waits for the container will see
 
     def _again(self, run: Run) -> None:
         """Put an interrupted run back: it will start from an empty output folder."""
@@ -202,4 +207,7 @@ class Runner:
 def _shadow(ctx: Context, run: Run) -> RunSpec:
     """Return enough of a specification to find or remove a container by its name."""
     folder = staging.attempt_folder(ctx, run)
-    return RunSpec(f"{run.name}-{run.attempt}", "", "", {}, (), folder / "logs", folder / "scratch")
+    return RunSpec(
+        f"{run.name}-{run.attempt}", "", "", {}, (), folder / "logs", folder / "scratch",
+        labels={RUN_LABEL: run.name},
+    )  # fmt: skip

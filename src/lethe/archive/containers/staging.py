@@ -45,13 +45,23 @@ def log_file(ctx: Context, run: Run, stream: str) -> Path:
     return logs_folder(ctx, run) / name
 
 
+def make_empty(folder: Path, owner: tuple[int, int] | None = None) -> Path:
+    """Make `folder` anew, empty and writable for `owner`."""
+    _remove(folder)
+    folder.mkdir(parents=True, mode=_FOLDER_MODE)
+    if owner is not None:
+        _give(folder, owner)
+    return folder
+
+
 def prepare(ctx: Context, run: Run, plan: Plan, owner: tuple[int, int] | None) -> tuple[Bind, ...]:
-    """Make the folders of an attempt; return what is mounted where.
+    """Make the folders of an attempt; return what is mounted where, in the order of the plan's mounts.
 
     Parameters
     ----------
     owner : (uid, gid) or None
-        Who may write into writable mounts, when the archive may give files away (as root).
+        Who the container runs as, None for a child process of the archive. An input folder that this user
+        may not read is copied for it; permissions of the archive are never widened.
 
     Raises
     ------
@@ -62,7 +72,7 @@ def prepare(ctx: Context, run: Run, plan: Plan, owner: tuple[int, int] | None) -
     _remove(base)
     try:
         for name in ("logs", "scratch", "mounts"):
-            (base / name).mkdir(parents=True, mode=_FOLDER_MODE)
+            make_empty(base / name)
         return tuple(_bind(base / "mounts" / mount.name, mount, owner) for mount in plan.mounts)
     except OSError as error:
         raise Unavailable(
@@ -74,9 +84,9 @@ def _bind(folder: Path, mount: MountPlan, owner: tuple[int, int] | None) -> Bind
     if mount.directory and not mount.copy:
         source = Path(mount.directory)
         # a resource without files has no folder: an empty one says the same
-        if source.is_dir():
+        if source.is_dir() and (owner is None or _readable_by(source, *owner)):
             return Bind(source, mount.path, writable=False)
-    folder.mkdir(mode=_FOLDER_MODE)
+    make_empty(folder)
     if mount.directory and Path(mount.directory).is_dir():
         shutil.copytree(mount.directory, folder, dirs_exist_ok=True, symlinks=True)
     if owner is not None:
@@ -84,7 +94,30 @@ def _bind(folder: Path, mount: MountPlan, owner: tuple[int, int] | None) -> Bind
     return Bind(folder, mount.path, mount.writable)
 
 
+def _readable_by(folder: Path, uid: int, gid: int) -> bool:
+    """Return whether a user may read everything below a folder (parents do not matter for a mount)."""
+
+    def allowed(path: Path, wanted: int) -> bool:
+        state = path.lstat()
+        shift = 6 if state.st_uid == uid else 3 if state.st_gid == gid else 0
+        return (state.st_mode >> shift) & wanted == wanted
+
+    if not allowed(folder, 0o5):
+        return False
+    return all(
+        allowed(Path(base) / name, 0o5 if name in folders else 0o4)
+        for base, folders, files in os.walk(folder)
+        for name in (*folders, *files)
+    )
+
+
 def _give(folder: Path, owner: tuple[int, int]) -> None:
+    """Let a user write into a folder: as root by giving it away, else by opening it below closed parents."""
+    if os.getuid() == owner[0]:
+        return
+    if os.getuid():
+        folder.chmod(0o777)  # its parents are closed to others
+        return
     os.chown(folder, *owner)
     for base, folders, files in os.walk(folder):
         for name in (*folders, *files):

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lethe.archive import access
 from lethe.archive.containers import rights
 from lethe.archive.context import Context
 from lethe.archive.model import User
@@ -53,8 +54,7 @@ class Call:
 
     def known(self) -> None:
         """Raise unless somebody is logged in."""
-        if self.user.is_guest:
-            raise Problem(401, "Log in first.")
+        access.require_login(self.user)
 
     def project(self, verb: str = "read") -> str:
         """Return the id of the project in the path, after asking for a right in it; empty without one."""

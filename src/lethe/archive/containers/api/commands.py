@@ -7,7 +7,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lethe.archive.containers import registry, views
+from lethe.archive.containers import registry, rights, views
 from lethe.archive.containers.api.call import Call, Handler, route
 from lethe.archive.context import Context
 from lethe.archive.problem import Problem
@@ -51,7 +51,10 @@ def routes(ctx: Context) -> list[Route]:
 def _list(call: Call) -> Response:
     call.known()
     filters = {key: call.query.get(key, "") for key in ("name", "version", "image")}
-    return as_json(registry.documents(call.ctx, **filters))
+    found = registry.documents(call.ctx, **filters)
+    if not rights.is_manager(call.user):
+        found = [command for command in found if command["visibility"] != "private"]
+    return as_json(found)
 
 
 def _read(call: Call) -> Response:
@@ -101,7 +104,7 @@ def _available(call: Call) -> Response:
     call.known()
     ref = call.path.get("project") or call.query.get("project", "")
     if not ref:
-        raise Problem(400, "Name a project.")
+        return _available_site(call)
     try:
         project = Call(call.ctx, call.user, "GET", {"project": ref}, {}, b"").project()
     except Problem:

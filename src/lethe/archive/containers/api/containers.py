@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lethe.archive import access
 from lethe.archive.containers import rights, runs, staging, views
 from lethe.archive.containers.api.call import Call, route
 from lethe.archive.containers.runner import Runner
@@ -79,8 +80,6 @@ def _scope(call: Call) -> tuple[str, list[object]]:
         return "project = ?", [project]
     if rights.is_manager(call.user):
         return "1 = 1", []
-    from lethe.archive import access
-
     readable = sorted(access.readable_projects(call.ctx, call.user))
     marks = ",".join("?" * len(readable))
     return f"(login = ? OR project IN ({marks}))", [call.user.login, *readable]

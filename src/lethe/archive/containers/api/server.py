@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
-from docker.errors import DockerException
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -17,7 +15,10 @@ from lethe.archive.containers.settings import ServerSettings
 from lethe.archive.context import Context
 from lethe.archive.problem import Problem
 from lethe.archive.web.answers import as_json, text
-from lethe.errors import Unavailable
+from lethe.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from lethe.archive.containers.backends.engine import DockerBackend
 
 _LABEL = "org.nrg.commands"
 
@@ -68,28 +69,26 @@ class Server:
             raise Problem(424, "No Docker engine answers.")
         return text("OK")
 
-    def _engine(self, call: Call) -> Any:
+    def _engine(self, call: Call) -> DockerBackend:
         call.manager()
-        try:
-            return self._runner.docker().api()
-        except Unavailable as error:
-            raise Problem(424, error.sentence) from error
+        docker = self._runner.docker()
+        if not docker.answers():
+            raise Problem(424, "No Docker engine answers.")
+        return docker
 
     def images(self, call: Call) -> Response:
         """``GET /docker/images``."""
-        return as_json([_image(row) for row in self._engine(call).images()])
+        return as_json(self._engine(call).images())
 
     def summaries(self, call: Call) -> Response:
         """``GET /docker/image-summaries``: images, those of registered commands first."""
-        rows = [_image(row) for row in self._engine(call).images()]
-        known = registry.documents(self._ctx)
+        rows = self._engine(call).images()
         by_tag = {tag: row for row in rows for tag in row["tags"]}
         summaries: dict[str, dict[str, Any]] = {}
-        for command in known:
+        for command in registry.documents(self._ctx):
             image = by_tag.get(command["image"])
             key = image["image-id"] if image else command["image"]
-            entry = summaries.setdefault(key, _summary(image, command["image"]))
-            entry["commands"].append(command)
+            summaries.setdefault(key, _summary(image, command["image"]))["commands"].append(command)
         for row in rows:
             if row["tags"]:
                 summaries.setdefault(row["image-id"], _summary(row, row["tags"][0]))
@@ -97,32 +96,27 @@ class Server:
 
     def save(self, call: Call) -> Response:
         """``POST /docker/images/save?image=``: register what an image carries in its label."""
-        engine = self._engine(call)
-        return as_json(self._save(call, engine, _named(call)))
+        return as_json(self._save(call, self._engine(call), _named(call)))
 
     def pull(self, call: Call) -> Response:
         """``POST /docker/pull?image=&save-commands=``."""
         engine, image = self._engine(call), _named(call)
         try:
             engine.pull(image)
-        except (DockerException, requests.RequestException) as error:
-            raise Problem(500, "The image could not be pulled.") from error
+        except Unavailable as error:
+            raise Problem(500, error.sentence) from error
         save = call.query.get("save-commands", "false").lower() not in ("false", "0")
         return as_json(self._save(call, engine, image) if save else [])
 
-    def _save(self, call: Call, engine: Any, image: str) -> list[dict[str, Any]]:
+    def _save(self, call: Call, engine: DockerBackend, image: str) -> list[dict[str, Any]]:
         try:
-            labels = engine.inspect_image(image)["Config"].get("Labels") or {}
-        except (DockerException, requests.RequestException) as error:
-            raise Problem(404, "There is no such image on this machine.") from error
-        try:
-            listed = json.loads(labels.get(_LABEL, "[]"))
+            listed = json.loads(engine.image_labels(image).get(_LABEL, "[]"))
+        except Refused as refusal:
+            raise Problem(404, refusal.sentence) from refusal
         except ValueError as error:
             raise Problem(400, f"The label {_LABEL} of the image is not JSON.") from error
-        commands = [
-            registry.parsed(entry, image=image)
-            for entry in (listed if isinstance(listed, list) else [listed])
-        ]
+        entries = listed if isinstance(listed, list) else [listed]
+        commands = [registry.parsed(entry, image=image) for entry in entries]
         with self._ctx.store.write():
             numbers = [
                 registry.add_command(self._ctx, command, login=call.user.login) for command in commands
@@ -135,14 +129,6 @@ def _named(call: Call) -> str:
     if not image:
         raise Problem(400, "Name an image.")
     return image
-
-
-def _image(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "image-id": row["Id"],
-        "tags": list(row.get("RepoTags") or []),
-        "labels": dict(row.get("Labels") or {}),
-    }
 
 
 def _summary(image: dict[str, Any] | None, name: str) -> dict[str, Any]:

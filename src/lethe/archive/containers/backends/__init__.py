@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,23 @@ from typing import Protocol
 from lethe.archive.containers.model import Limits
 
 STDOUT, STDERR = "stdout.log", "stderr.log"
+RUN_LABEL = "lethe.run"
+"""Label of a container with the name of its run."""
 LOG_BYTES = 64 << 20
 """A run that writes more than this to one of its streams is ended."""
+
+
+_ARBITRARY_UID = 61234
+
+
+def default_user() -> str:
+    """Return ``uid:gid`` for containers: never root.
+
+    As an ordinary user the archive runs containers as itself, so that it can read what they write. As
+    root it takes an arbitrary uid with the archive's own group: folders of the archive are 0750, so the
+    group may read what is mounted, and no permission of the archive is widened.
+    """
+    return f"{os.getuid() or _ARBITRARY_UID}:{os.getgid()}"
 
 
 class Cause(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from contextlib import suppress
@@ -14,15 +13,25 @@ from docker.api.client import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils.utils import kwargs_from_env
 
-from lethe.archive.containers.backends import LOG_BYTES, STDERR, STDOUT, Cause, Ending, RunSpec, Signals
-from lethe.errors import Unavailable
+from lethe.archive.containers.backends import (
+    LOG_BYTES,
+    RUN_LABEL,
+    STDERR,
+    STDOUT,
+    Cause,
+    Ending,
+    RunSpec,
+    Signals,
+)
+from lethe.errors import Refused, Unavailable
+
+Json = dict[str, Any]
 
 _Client: Any = APIClient  # the SDK has no annotations
 _from_env: Any = kwargs_from_env
 _ANSWER_SECONDS = 5
 _CALL_SECONDS = 60
 _WAIT_SECONDS = 1
-_ARBITRARY_UID = 61234
 _PIDS = 1024
 _TMP_MIB = 1024
 _KILLED_BY_SIGNAL = 137
@@ -127,7 +136,7 @@ class DockerBackend:
             "name": spec.name,
             "environment": {"HOME": "/tmp", **spec.environment},  # noqa: S108
             "labels": dict(spec.labels),
-            "user": spec.user or default_user(),
+            "user": spec.user,
             "working_dir": spec.working_directory or None,
             "network_disabled": True,
             "host_config": self._host_config(api, spec),
@@ -231,20 +240,50 @@ class DockerBackend:
             return None
 
     def remove(self, spec: RunSpec) -> None:
-        """Remove the container of this name, ending it if it runs."""
+        """Remove the containers of this run, of whatever attempt or step, ending them if they work."""
+        wanted = {"label": f"{RUN_LABEL}={spec.labels[RUN_LABEL]}"}
         with suppress(NotFound, APIError, requests.RequestException, Unavailable):
-            self.api().remove_container(spec.name, force=True, v=True)
+            for found in self.api().containers(all=True, filters=wanted):
+                self.api().remove_container(found["Id"], force=True, v=True)
 
+    # ---- images ---------------------------------------------------------------------------------
 
-def default_user() -> str:
-    """Return ``uid:gid`` for containers: never root.
+    def images(self) -> list[Json]:
+        """Return the engine's images: ``image-id``, ``tags``, ``labels``."""
+        return [
+            {
+                "image-id": row["Id"],
+                "tags": list(row.get("RepoTags") or []),
+                "labels": dict(row.get("Labels") or {}),
+            }
+            for row in self.api().images()
+        ]
 
-    As an ordinary user the archive runs containers as itself, so that it can read what they write. As
-    root it takes an arbitrary uid with the archive's own group: folders of the archive are 0750, so the
-    group may read what is mounted, and no permission of the archive is widened.
-    """
-    uid = os.getuid()
-    return f"{uid or _ARBITRARY_UID}:{os.getgid()}"
+    def image_labels(self, image: str) -> dict[str, str]:
+        """Return the labels of an image.
+
+        Raises
+        ------
+        Refused
+            The image is not on the engine's machine.
+        """
+        try:
+            return dict(self.api().inspect_image(image)["Config"].get("Labels") or {})
+        except NotFound as error:
+            raise Refused("no-image", f"The image {image} is not on this machine.") from error
+
+    def pull(self, image: str) -> None:
+        """Fetch an image.
+
+        Raises
+        ------
+        Unavailable
+            It cannot be had.
+        """
+        try:
+            self.api().pull(image)
+        except (APIError, requests.RequestException) as error:
+            raise Unavailable("no-pull", f"The image {image} could not be pulled.") from error
 
 
 def _size(path: Path) -> int:

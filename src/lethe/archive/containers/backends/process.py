@@ -91,16 +91,16 @@ class ProcessBackend:
         )
 
     def wait(self, handle: str, spec: RunSpec, signals: Signals) -> Ending:
-        """Wait for the child, watching time, memory of the whole session and size of the logs."""
+        """Wait for the child, watching time, memory of the whole session and size of the logs.
+
+        A child is no use without its server: detaching ends it, and the next server starts it anew.
+        """
         with self._lock:
             child = self._children.get(handle)
         if child is None:
             return Ending(Cause.LOST)
         try:
-            cause = self._watch(child.process, spec, signals)
-            if cause is Cause.DETACHED:
-                return Ending(cause)
-            return self._end(handle, child, cause)
+            return self._end(handle, child, self._watch(child.process, spec, signals))
         except BaseException:
             self._end(handle, child, Cause.KILLED)
             raise
