@@ -1,0 +1,226 @@
+import json
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from lethe.clinical import Role, Type, Variable, scramble_table
+from lethe.clinical.release import write_release
+from lethe.clinical.scramble import factors, scramble_cells
+from lethe.errors import Misconfigured, Refused
+from lethe.identity.leftovers import search
+
+from .conftest import KEY, PEOPLE
+
+
+@pytest.fixture(scope="module")
+def released(linked, dictionary):
+    return scramble_table(linked, dictionary, noise_key=KEY)
+
+
+@pytest.mark.requirement("M-49", "M-50", "M-46", "T-4")
+def test_outcomes_timings_categories_and_shifted_dates_leave_byte_for_byte(linked, released, dictionary):
+    kept = ["prid", *dictionary.with_role(Role.OUTCOME, Role.TIMING, Role.CATEGORICAL, Role.DATE)]
+    assert_frame_equal(released.table[kept], linked[kept], check_exact=True)
+
+
+@pytest.mark.requirement("M-48")
+def test_numbers_are_scrambled_within_five_per_cent(linked, released, dictionary):
+    for name in dictionary.with_role(Role.NUMERIC):
+        for before, after in zip(linked[name], released.table[name], strict=True):
+            if after != ">90 years":
+                assert abs(Decimal(after) - Decimal(before)) * 20 <= abs(Decimal(before))
+    changed = [variable for variable in released.report.variables if variable.changed]
+    assert len(changed) >= 30
+
+
+@pytest.mark.requirement("M-51", "T-5")
+def test_the_label_of_the_ages_is_decided_on_the_true_age(linked, released):
+    pairs = dict(zip(linked["age"], released.table["age"], strict=True))
+    assert pairs["90"] == pairs["97"] == ">90 years"
+    assert int(pairs["89"]) <= 89
+    assert sum(age == ">90 years" for age in released.table["age"]) == 2
+
+
+AGE = Variable(
+    "age",
+    "Age",
+    Type.INTEGER,
+    Role.NUMERIC,
+    minimum=Decimal(18),
+    maximum=Decimal(120),
+    resolution=Decimal(1),
+    ceiling=Decimal(90),
+    ceiling_label=">90 years",
+)
+
+
+@pytest.mark.requirement("T-5")
+@settings(max_examples=100, derandomize=True)
+@given(age=st.integers(18, 89), factor=st.floats(0.95, 1.05))
+@example(age=88, factor=1.05)
+def test_a_scrambled_age_of_somebody_under_ninety_stays_below_ninety(age, factor):
+    (text,), _ = scramble_cells(AGE, [str(age)], np.array([factor]))
+    assert int(text) < 90
+    assert abs(int(text) - age) * 20 <= age
+
+
+@pytest.mark.requirement("T-5")
+def test_a_label_that_came_with_the_table_stays(linked, dictionary):
+    table = linked.copy()
+    table.loc[3, "age"] = ">90 years"
+    assert scramble_table(table, dictionary, noise_key=KEY).table["age"][3] == ">90 years"
+
+
+@pytest.mark.requirement("M-48", "T-6")
+@settings(max_examples=400, derandomize=True)
+@given(
+    number=st.decimals(-5000, 5000, places=4, allow_nan=False),
+    places=st.integers(0, 4),
+    step=st.sampled_from(["0.001", "0.01", "0.05", "0.1", "0.5", "1", "5", "10"]),
+    factor=st.floats(0.95, 1.05),
+    span=st.tuples(st.integers(-6000, 0), st.integers(0, 6000)),
+)
+def test_the_bound_holds_after_rounding_or_the_text_is_untouched(number, places, step, factor, span):
+    text = str(round(number, places))
+    low, high = map(Decimal, span)
+    assume(low <= Decimal(text) <= high)
+    variable = Variable(
+        "x", "X", Type.DECIMAL, Role.NUMERIC, minimum=low, maximum=high, resolution=Decimal(step)
+    )
+    (new,), told = scramble_cells(variable, [text], np.array([factor]))
+    assert abs(Decimal(new) - Decimal(text)) * 20 <= abs(Decimal(text))
+    assert low <= Decimal(new) <= high
+    if new == text:
+        assert told["changed"] == 0
+    else:
+        assert Decimal(new) % Decimal(step) == 0
+        assert told["changed"] == 1
+
+
+@pytest.mark.requirement("T-6")
+def test_zero_stays_zero_and_is_counted(dictionary):
+    new, told = scramble_cells(dictionary.variables["core_volume_ml"], ["0", "0.0", "10.0"], np.full(3, 1.04))
+    assert new == ["0", "0.0", "10.4"]
+    assert told["zeros"] == 2
+
+
+@pytest.mark.requirement("T-6")
+def test_rounding_that_breaks_the_bound_steps_back_towards_the_true_value(dictionary):
+    # 13 * 1.049 = 13.64 rounds to 14, which is 7.7 % away; 30 * 1.049 = 31.47 rounds to 31
+    new, told = scramble_cells(dictionary.variables["nihss_admission"], ["13", "30"], np.full(2, 1.049))
+    assert new == ["13", "31"]
+    assert (told["changed"], told["rounded_back"]) == (1, 1)
+
+
+@pytest.mark.requirement("T-6")
+def test_a_variable_in_which_rounding_undoes_all_noise_is_reported(linked, dictionary):
+    table = linked.assign(nihss_admission="7")
+    report = scramble_table(table, dictionary, noise_key=KEY).report
+    assert "nihss_admission" in report.no_ops
+    assert "systolic_bp" not in report.no_ops
+
+
+@pytest.mark.requirement("M-48")
+def test_a_second_release_of_a_patient_carries_the_same_noise(linked, released, dictionary):
+    later = linked.iloc[[5, 2, 9]].copy()
+    later["crp"] = ""  # something else about the patients has changed
+    again = scramble_table(later, dictionary, noise_key=KEY).table.set_index("prid").drop(columns="crp")
+    first = released.table.set_index("prid").drop(columns="crp").loc[again.index]
+    assert_frame_equal(again, first)
+
+
+def test_another_key_another_patient_and_another_variable_have_other_noise():
+    base = factors(KEY, ["A1B2"], "glucose")
+    assert base != factors(bytes(32), ["A1B2"], "glucose")
+    assert base != factors(KEY, ["A1B3"], "glucose")
+    assert base != factors(KEY, ["A1B2"], "sodium")
+    assert base == factors(KEY, ["0000", "A1B2"], "glucose")[1]
+
+
+@pytest.mark.requirement("M-48")
+def test_factors_are_uniform_within_the_bound():
+    drawn = factors(KEY, [f"{value:04X}" for value in range(20_000)], "glucose")
+    assert drawn.min() >= 0.95
+    assert drawn.max() <= 1.05
+    counts, _ = np.histogram(drawn, bins=10, range=(0.95, 1.05))
+    assert np.all(np.abs(counts - 2000) < 200)
+
+
+@pytest.mark.requirement("T-4", "M-45")
+@pytest.mark.parametrize("column", ["patient_id", "birth_date", "address", "comment", "radiology_report"])
+def test_a_table_with_an_identifier_or_free_text_is_never_released(linked, dictionary, column):
+    with pytest.raises(Refused) as caught:
+        scramble_table(linked.assign(**{column: ""}), dictionary, noise_key=KEY)
+    assert caught.value.code == "not-linked"
+    assert column in str(caught.value)
+
+
+@pytest.mark.requirement("T-4")
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda t: t.drop(columns="prid"), "patient-column"),
+        (lambda t: t.assign(shoe_size="43"), "column-unknown"),
+        (lambda t: t.assign(prid="A1B2"), "patient-duplicate"),
+        (lambda t: t.assign(prid=[f"USZ-{n}" for n in range(12)]), "prid-form"),
+        (lambda t: t.assign(glucose="6,1"), "decimal-comma"),
+        (lambda t: t.assign(mrs_3m="9"), "code"),
+    ],
+)
+def test_a_table_that_breaks_a_rule_is_never_released(linked, dictionary, spoil, code):
+    with pytest.raises(Refused) as caught:
+        scramble_table(spoil(linked), dictionary, noise_key=KEY)
+    assert caught.value.code == code
+
+
+def test_a_key_of_another_length_is_refused(linked, dictionary):
+    with pytest.raises(Misconfigured):
+        scramble_table(linked, dictionary, noise_key=b"short")
+
+
+@pytest.mark.requirement("M-88")
+def test_the_files_of_a_release_hold_no_identifier_and_are_the_same_each_time(
+    tmp_path, released, linked, dictionary
+):
+    names = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        shuffled = linked.sample(frac=1, random_state=4)
+        names = [
+            path.name
+            for path in write_release(scramble_table(shuffled, dictionary, noise_key=KEY), dictionary, folder)
+        ]
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert search([tmp_path], [text for person in PEOPLE for text in person.planted()]) == []
+    assert names == ["clinical.csv", "clinical.parquet", "dictionary.json", "report.json"]
+    parquet = pq.read_table(tmp_path / "a" / "clinical.parquet").to_pandas()
+    csv = pd.read_csv(tmp_path / "a" / "clinical.csv", dtype=str, keep_default_na=False)
+    assert parquet.to_numpy().tolist() == csv.to_numpy().tolist() == released.table.to_numpy().tolist()
+
+
+@pytest.mark.requirement("M-52")
+def test_the_report_tells_of_every_variable_what_it_went_through(tmp_path, released, dictionary):
+    told = released.report.as_dict()
+    json.dumps(told)
+    assert [variable["name"] for variable in told["variables"]] == list(released.table.columns[1:])
+    assert 0.04 < told["largest_change"] <= 0.05
+    assert {variable["treatment"] for variable in told["variables"]} == {"kept", "shifted", "scrambled"}
+
+
+def test_numbers_beyond_exact_arithmetic_are_refused():
+    variable = Variable("x", "X", Type.DECIMAL, Role.NUMERIC, resolution=Decimal("0.1"))
+    with pytest.raises(Misconfigured):
+        scramble_cells(variable, ["12345678.123456789"], np.array([1.01]))
+
+
+def test_long_decimals_stay_within_the_bound():
+    variable = Variable("x", "X", Type.DECIMAL, Role.NUMERIC, resolution=Decimal("0.1"))
+    (new,), _ = scramble_cells(variable, ["5.123456789"], np.array([1.03]))
+    assert new == "5.3"
