@@ -23,11 +23,17 @@ from lethe.errors import Misconfigured
 from lethe.files import write_bytes, write_json
 from lethe.header import (
     Anonymizer,
+    FilterStage,
     HeaderOutcome,
+    PixelStage,
+    Stage,
     UnloadableScript,
+    apply_file,
     apply_tree,
     bundled_script,
+    load_filter,
     load_lookup,
+    load_pixel_script,
     load_script,
 )
 from lethe.header.lint import Severity, lint
@@ -63,6 +69,10 @@ def apply(
         list[str], typer.Option(help="Script file, or stroke, strict, routing, net. Several run in order.")
     ],
     lookup: Annotated[Path | None, typer.Option(help="Lookup table (Java properties).")] = None,
+    filter_file: Annotated[
+        Path | None, typer.Option("--filter", help="Filter; what does not fulfil it is quarantined.")
+    ] = None,
+    pixels: Annotated[Path | None, typer.Option(help="Pixel script; runs last.")] = None,
     quarantine: Annotated[Path | None, typer.Option(help="Folder for what cannot be cleaned.")] = None,
     report: Annotated[Path | None, typer.Option(help="Where to write the report (JSON).")] = None,
     param: Annotated[
@@ -80,7 +90,12 @@ def apply(
     Example: lethe profile apply --script stroke --lookup lookup.properties --quarantine held incoming cleaned
     """
     try:
-        engines = _engines(script, lookup, _parameters(param or []), as_ctp=as_ctp)
+        stages: list[Stage] = []
+        if filter_file is not None:
+            stages.append(FilterStage(load_filter(filter_file, as_ctp=as_ctp)))
+        stages.extend(_engines(script, lookup, _parameters(param or []), as_ctp=as_ctp))
+        if pixels is not None:
+            stages.append(PixelStage(load_pixel_script(pixels, as_ctp=as_ctp)))
     except UnloadableScript as error:
         if not as_ctp:
             raise
@@ -88,9 +103,9 @@ def apply(
     if not source.exists():
         raise Misconfigured("no-source", "The source does not exist.", remedy="Name a file or a folder.")
     if source.is_dir():
-        _tree(engines, source, target, quarantine, report)
+        _tree(stages, source, target, quarantine, report)
     else:
-        _one(engines, source, target, report)
+        _one(stages, source, target, report)
 
 
 def _engines(
@@ -113,18 +128,10 @@ def _engines(
     return engines
 
 
-def _one(engines: list[Anonymizer], source: Path, target: Path, report: Path | None) -> None:
+def _one(stages: list[Stage], source: Path, target: Path, report: Path | None) -> None:
     if target.is_dir():
         raise Misconfigured("target-folder", "The target is a folder.", remedy="Name the file to write.")
-    if len(engines) == 1:
-        _end_one(engines[0].run(source, target), report)
-    _end_one(_run_several(engines, source, target), report)
-
-
-def _run_several(engines: list[Anonymizer], source: Path, target: Path) -> HeaderOutcome:
-    from lethe.header.anonymizer import run_all
-
-    return run_all(engines, source, target)
+    _end_one(apply_file(stages, source, target), report)
 
 
 def _end_one(outcome: HeaderOutcome, report: Path | None) -> None:
@@ -136,7 +143,7 @@ def _end_one(outcome: HeaderOutcome, report: Path | None) -> None:
 
 
 def _tree(
-    engines: list[Anonymizer], source: Path, target: Path, quarantine: Path | None, report: Path | None
+    stages: list[Stage], source: Path, target: Path, quarantine: Path | None, report: Path | None
 ) -> None:
     console = Console(stderr=True)
     columns = (
@@ -154,7 +161,7 @@ def _tree(
                 task = bar.add_task("", total=total)
             bar.update(task, completed=done)
 
-        result = apply_tree(engines, source, target, quarantine=quarantine, progress=progress)
+        result = apply_tree(stages, source, target, quarantine=quarantine, progress=progress)
     summary = result.as_dict()
     sys.stdout.write(json.dumps({"counts": summary["counts"], "reasons": summary["reasons"]}) + "\n")
     if report is not None:

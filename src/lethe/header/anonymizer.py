@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -103,7 +103,12 @@ class Anonymizer:
             cleaned = self.apply(View.of_file(stream))
             if isinstance(cleaned, HeaderOutcome):
                 return cleaned
-            return _written(cleaned, target)
+            return write_view(cleaned, target)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this script, with its parameters, from another."""
+        return repr((self.script.source, sorted(self.script.parameters.items()), self._strict))
 
     def apply(self, source: View) -> View | HeaderOutcome:
         """Apply the script to the bytes of one object.
@@ -214,7 +219,8 @@ class Anonymizer:
         return rule is None or not rule.expression.source.startswith("@remove()")
 
 
-def _written(cleaned: View, target: Path) -> HeaderOutcome:
+def write_view(cleaned: View, target: Path) -> HeaderOutcome:
+    """Write an object whole or not at all."""
     try:
         with atomic_writer(target) as out:
             for chunk in cleaned.chunks():
@@ -292,15 +298,3 @@ def _deflate(data: bytes) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     raw = packer.compress(data) + packer.flush()
     return raw + b"\0" * (len(raw) % 2)
-
-
-def run_all(anonymizers: Sequence[Anonymizer], source: Path, target: Path) -> HeaderOutcome:
-    """Apply several scripts one after the other to one file; see `Anonymizer.run`."""
-    with source.open("rb") as stream:
-        view = View.of_file(stream)
-        for anonymizer in anonymizers:
-            cleaned = anonymizer.apply(view)
-            if isinstance(cleaned, HeaderOutcome):
-                return cleaned
-            view = cleaned
-        return _written(view, target)

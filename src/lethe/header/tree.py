@@ -13,8 +13,9 @@ from pathlib import Path
 
 from lethe.errors import Misconfigured, Refused, Unavailable
 from lethe.files import atomic_writer, sha256_of, write_json
-from lethe.header.anonymizer import Anonymizer, HeaderOutcome
+from lethe.header.anonymizer import HeaderOutcome, write_view
 from lethe.header.objectfile import read_object
+from lethe.header.stages import Stage
 from lethe.header.text import trim
 from lethe.header.view import View
 
@@ -49,7 +50,7 @@ class TreeReport:
 
 
 def apply_tree(
-    scripts: Sequence[Anonymizer],
+    scripts: Sequence[Stage],
     source: Path,
     target: Path,
     *,
@@ -60,8 +61,8 @@ def apply_tree(
 
     Parameters
     ----------
-    scripts : sequence of Anonymizer
-        Run one after the other on each object (profile, then routing).
+    scripts : sequence of Anonymizer or other Stage
+        Run one after the other on each object (filter, profile, routing).
     source : Path
         Folder with the objects; only read. Files named ``*_catalog.xml`` are passed over.
     target : Path
@@ -117,11 +118,11 @@ def _check_folders(source: Path, target: Path, quarantine: Path | None) -> None:
             )
 
 
-def _mark(scripts: Sequence[Anonymizer], target: Path) -> None:
+def _mark(scripts: Sequence[Stage], target: Path) -> None:
     """Remember which scripts fill the target, so that the work of two profiles is never mixed."""
     digest = hashlib.sha256()
-    for anonymizer in scripts:
-        digest.update(repr((anonymizer.script.source, sorted(anonymizer.script.parameters.items()))).encode())
+    for stage in scripts:
+        digest.update(stage.fingerprint.encode("utf-8", "replace") + b"\0")
     mark = {"scripts": digest.hexdigest()}
     path = target / _MARK
     if path.exists():
@@ -145,7 +146,7 @@ def _files(source: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def _one(scripts: Sequence[Anonymizer], path: Path, target: Path, shelf: _Quarantine) -> HeaderOutcome:
+def _one(scripts: Sequence[Stage], path: Path, target: Path, shelf: _Quarantine) -> HeaderOutcome:
     try:
         with path.open("rb") as stream:
             view = View.of_file(stream)
@@ -162,13 +163,20 @@ def _one(scripts: Sequence[Anonymizer], path: Path, target: Path, shelf: _Quaran
         return HeaderOutcome("QUARANTINE", "unreadable", "The file cannot be read. [unreadable]")
 
 
-def _chain(scripts: Sequence[Anonymizer], view: View) -> View | HeaderOutcome:
-    for anonymizer in scripts:
-        outcome = anonymizer.apply(view)
+def _chain(scripts: Sequence[Stage], view: View) -> View | HeaderOutcome:
+    for stage in scripts:
+        outcome = stage.apply(view)
         if isinstance(outcome, HeaderOutcome):
             return outcome
         view = outcome
     return view
+
+
+def apply_file(scripts: Sequence[Stage], source: Path, target: Path) -> HeaderOutcome:
+    """Apply stages one after the other to one file; see `Anonymizer.run`."""
+    with source.open("rb") as stream:
+        cleaned = _chain(scripts, View.of_file(stream))
+        return cleaned if isinstance(cleaned, HeaderOutcome) else write_view(cleaned, target)
 
 
 def _store(cleaned: View, path: Path, target: Path, shelf: _Quarantine) -> HeaderOutcome:
