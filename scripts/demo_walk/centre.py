@@ -28,6 +28,7 @@ class Row:
     patient: str
     session: str
     series: str
+    kind: str
     lane: str
     nifti: str
     verdict: str
@@ -174,7 +175,8 @@ def _row(scan: Scan, planned: PlannedSeries, clinical_row: bool, failure: str) -
     return Row(
         patient=scan.prid,
         session=scan.session,
-        series=f"{scan.number} {scan.scan_type}".strip(),
+        series=scan.number,
+        kind=record.modality or scan.xsi_type.removeprefix("xnat:").removesuffix("ScanData").upper(),
         lane=record.lane or "-",
         nifti="yes" if record.converted else "no",
         verdict=record.verdict or "-",

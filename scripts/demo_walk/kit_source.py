@@ -35,6 +35,7 @@ def kit_source(places: Places, progress: Progress) -> Source:
     persons = people(PATIENTS)
     if not dicom.is_dir():
         _make(places, dicom, persons, progress)
+    progress(1, 1)
     table = places.hospital / "table.csv"
     dictionary = Dictionary.load()
     planted = tuple(sorted({text for person in persons for text in person.planted()}))

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-_TITLES = ("patient", "series", "lane", "NIFTI", "de-face verdict", "clinical row", "published", "why")
-_KEYS = ("patient", "series", "lane", "nifti", "verdict", "clinical_row", "published", "reason")
+_COLUMNS = {
+    "patient": "patient",
+    "series": "series",
+    "kind": "kind",
+    "lane": "lane",
+    "nifti": "NIFTI",
+    "verdict": "verdict",
+    "clinical_row": "row",
+    "published": "published",
+}
 
 
 def closing_table(console: Console, summary: dict[str, Any]) -> None:
-    """Print one line a series."""
-    table = Table(title=f"Collection {summary['collection']}", show_lines=False)
-    for title in _TITLES:
-        table.add_column(title, overflow="fold")
+    """Print one line a series, then why what was held back was held back."""
+    table = Table(title=f"Collection {summary['collection']}", box=SIMPLE)
+    for title in _COLUMNS.values():
+        table.add_column(title, no_wrap=True)
     for row in summary["rows"]:
-        style = "" if row["published"] != "no" else "dim"
-        table.add_row(*(row[key] for key in _KEYS), style=style)
+        table.add_row(*(row[key] for key in _COLUMNS), style="" if row["published"] != "no" else "dim")
     console.print(table)
+    held: dict[str, list[str]] = {}
+    for row in summary["rows"]:
+        if row["published"] == "no":
+            held.setdefault(row["reason"], []).append(f"{row['patient']}/{row['series']}")
+    for reason, series in held.items():
+        console.print(f"Held back {', '.join(series)}: {reason}", highlight=False)
 
 
 def figures(console: Console, summary: dict[str, Any]) -> None:

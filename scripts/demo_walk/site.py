@@ -12,7 +12,7 @@ import pydicom
 
 from demo_walk.places import Places
 from demo_walk.server import Server
-from lethe.clinical import Dictionary, link_table
+from lethe.clinical import Dictionary, link_table, write_table
 from lethe.errors import Refused
 from lethe.files import write_bytes
 from lethe.governance.collection import Collection
@@ -86,8 +86,7 @@ def linked_table(
 ) -> tuple[Path, Path]:
     """Write the table under PRIDs with shifted dates, and the noise key; return both paths."""
     linked = link_table(table, dictionary, session.assignments, patient_column=patient_column)
-    text = linked.to_csv(index=False, lineterminator="\n")
-    write_bytes(places.site / "table.csv", text.encode(), mode=0o600)
+    write_table(linked, places.site / "table.csv")
     write_bytes(places.site / "noise.key", (session.noise_key.hex() + "\n").encode(), mode=0o600)
     return places.site / "table.csv", places.site / "noise.key"
 

@@ -29,7 +29,7 @@ from lethe.header import TreeReport
 from lethe.identity import IntakeSession
 from lethe.identity.leftovers import survey
 from lethe.xnat.client import Archive, connect
-from lethe.xnat.intake import series_of
+from lethe.xnat.intake import resource_labels, series_of
 from lethe.xnat.resources import get_file, list_files
 from lethe.xnat.send import archive_sessions
 
@@ -100,7 +100,7 @@ def _to_publication(
         advance = step("Archiving sessions")
         sessions = archive_sessions(archive, collection.intake)
         site.check_arrival(places, centre.archived_objects(archive, collection))
-        advance(sessions, sessions)
+        advance(sessions or 1, sessions or 1)
         files = site.linked_table(places, source.table, source.dictionary, session, PATIENT_COLUMN)
         centre.upload_table(archive, collection, list(files))
         centre.scramble(archive, collection, wrappers, step("Scrambling the clinical table"))
@@ -109,7 +109,7 @@ def _to_publication(
         centre.clean(archive, collection, wrappers, step("Cleaning headers of the rest"))
     with connect(server.url, "admin", server.passwords["admin"]) as admin:
         rows = centre.publish_passed(admin, collection, step("Publishing what passed"))
-        pictures = _pictures(admin, places, collection, rows, source)
+        pictures = _pictures(admin, places, collection, source)
     return {
         "stage": "published",
         "collection": collection.name,
@@ -129,34 +129,31 @@ def _to_publication(
 
 def _quarantine_notes(tree: TreeReport) -> list[str]:
     reasons: dict[str, int] = {}
-    for entry in tree.quarantined:
-        reasons[entry.code] = reasons.get(entry.code, 0) + 1
+    for _number, code, _reason in tree.quarantined:
+        reasons[code] = reasons.get(code, 0) + 1
     return [
         f"Quarantined at the hospital: {count} objects ({code})." for code, count in sorted(reasons.items())
     ]
 
 
-def _pictures(
-    archive: Archive, places: Places, collection: Collection, rows: list[centre.Row], source: Source
-) -> dict[str, str]:
+def _pictures(archive: Archive, places: Places, collection: Collection, source: Source) -> dict[str, str]:
     """Fetch the pictures of the first de-faced head; of a user's own, only tell where they are."""
-    for scan, series in series_of(archive, collection.intake):
-        if series.record.verdict is None:
-            continue
-        resource = f"/data{scan.uri}/resources/DEFACE_QC"
-        pictures = {
-            Path(name).name: row
-            for name, row in list_files(archive, resource).items()
-            if name.endswith(".png")
-        }
-        if source.own:  # a "before" shows a patient's face: it stays in the intake project
-            return {name: row["URI"] for name, row in sorted(pictures.items())}
-        folder = places.root / "pictures"
-        folder.mkdir(exist_ok=True)
-        for name, row in pictures.items():
-            get_file(archive, row["URI"], folder / name, digest=row.get("digest", ""))
-        return {name: str(folder / name) for name in sorted(pictures)}
-    return {}
+    judged = [
+        scan for scan, series in series_of(archive, collection.intake) if series.record.verdict is not None
+    ]
+    if not judged:
+        return {}
+    # the series with most slices makes the best picture
+    best = max(judged, key=lambda scan: resource_labels(archive, scan).get("DICOM", 0))
+    files = list_files(archive, f"/data{best.uri}/resources/DEFACE_QC")
+    pictures = {Path(name).name: row for name, row in sorted(files.items()) if name.endswith(".png")}
+    if source.own:  # a "before" shows a patient's face: it stays in the intake project
+        return {name: row["URI"] for name, row in pictures.items()}
+    folder = places.root / "pictures"
+    folder.mkdir(exist_ok=True)
+    for name, row in pictures.items():
+        get_file(archive, row["URI"], folder / name, digest=row.get("digest", ""))
+    return {name: str(folder / name) for name in pictures}
 
 
 def _search(places: Places, source: Source, advance: Step) -> None:

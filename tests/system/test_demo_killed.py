@@ -23,7 +23,7 @@ KILLS = 5
 def stable(summary: dict) -> list[tuple[str, ...]]:
     """What must not depend on the random PRIDs: every series with its fate, sorted."""
     keys = ("lane", "nifti", "verdict", "clinical_row", "published")
-    return sorted(tuple([row["series"], *(row[key] for key in keys)]) for row in summary["rows"])
+    return sorted((row["series"], *(row[key] for key in keys)) for row in summary["rows"])
 
 
 @pytest.mark.requirement("M-85")

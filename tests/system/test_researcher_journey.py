@@ -32,7 +32,7 @@ def test_a_collaborator_lists_subjects_by_prid_and_downloads_the_defaced_image(
         assert all(re.fullmatch("[0-9A-F]{4}", label) for label in labels)
         row = published[0]
         session = project.subjects[row["patient"]].experiments[row["session"]]
-        resource = session.scans[row["series"].split()[0]].resources["NIFTI_DEFACED"]
+        resource = session.scans[row["series"]].resources["NIFTI_DEFACED"]
         (name,) = [name for name in resource.files if name.endswith(".nii.gz")]
         resource.files[name].download(str(tmp_path / name), verbose=False)
     image = nib.load(tmp_path / name)
@@ -91,7 +91,7 @@ def test_a_curator_launches_defacing_again_from_the_command_list(walked: Walked,
     offered = get("curator", "/xapi/commands/available?project=DEMO_INTAKE&xsiType=xnat:ctScanData").json()
     names = {one["wrapper-name"]: one for one in offered if one["enabled"]}
     assert {"deface-scan", "dicom-to-nifti-scan", "clean-header-scan"} <= set(names)
-    uri = f"/archive/experiments/{session}/scans/{row['series'].split()[0]}"
+    uri = f"/archive/experiments/{session}/scans/{row['series']}"
     refused = get(
         "collaborator",
         f"/xapi/projects/DEMO_INTAKE/wrappers/{names['deface-scan']['wrapper-id']}/root/scan/launch",

@@ -42,15 +42,28 @@ class LaneDecision:
         Name of the rule; a project's rules are marked ``project:``.
     reason : str
         One sentence, free of values from the data.
+    modality : str
+        Modality of the series.
+    coverage_mm : float or None
+        Length covered along the slice normal; None when the headers do not tell. The gate before
+        publication asks for it where a series stays DICOM.
     """
 
     lane: Lane
     rule: str
     reason: str
+    modality: str = ""
+    coverage_mm: float | None = None
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the content of ``lane.json``."""
-        return {"lane": str(self.lane), "rule": self.rule, "reason": self.reason}
+        return {
+            "lane": str(self.lane),
+            "rule": self.rule,
+            "reason": self.reason,
+            "modality": self.modality,
+            "coverage_mm": self.coverage_mm,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +122,16 @@ def decide(evidence: SeriesEvidence, rules: Sequence[Rule] | None = None) -> Lan
     facts = evidence.facts()
     for rule in standard_rules() if rules is None else rules:
         if rule.holds(facts):
-            return LaneDecision(rule.lane, rule.name, rule.reason)
-    return LaneDecision(Lane.QUARANTINE, "unknown", "No rule knows this kind of series.")
+            return LaneDecision(
+                rule.lane, rule.name, rule.reason, evidence.modality, evidence.extent_mm or None
+            )
+    return LaneDecision(
+        Lane.QUARANTINE,
+        "unknown",
+        "No rule knows this kind of series.",
+        evidence.modality,
+        evidence.extent_mm or None,
+    )
 
 
 def standard_rules() -> tuple[Rule, ...]:

@@ -153,7 +153,8 @@ def workflow_status(archive: Archive, workflow: str) -> str:
     return str(item["items"][0]["data_fields"]["status"])
 
 
-def _root_value(container: dict[str, Any]) -> str:
+def root_value(container: dict[str, Any]) -> str:
+    """Return the archive URI that a run was launched on, empty when it is not told."""
     for entry in container.get("inputs", []):
         if str(entry.get("type", "")).startswith(("raw", "wrapper-external")):
             return str(entry.get("value", ""))
@@ -163,7 +164,7 @@ def _root_value(container: dict[str, Any]) -> str:
 def running(archive: Archive, project: str) -> dict[tuple[int, str], str]:
     """Return (wrapper id, root URI) -> workflow id of the runs that have not ended."""
     return {
-        (int(row["wrapper-id"]), _root_value(row)): str(row["workflow-id"])
+        (int(row["wrapper-id"]), root_value(row)): str(row["workflow-id"])
         for row in containers(archive, project)
         if not is_terminal(str(row["status"]))
     }

@@ -73,15 +73,15 @@ def read_json(archive: Archive, scan: Scan, resource: str, suffix: str) -> list[
 def _record(archive: Archive, scan: Scan, labels: dict[str, int]) -> SeriesRecord:
     lanes = read_json(archive, scan, "CONVERSION", "lane.json") if "CONVERSION" in labels else []
     reports = read_json(archive, scan, "DEFACE_QC", "report.json") if "DEFACE_QC" in labels else []
-    evidence = lanes[0].get("evidence", {}) if lanes else {}
+    lane = lanes[0] if len(lanes) == 1 else {}
     return SeriesRecord(
-        lane=str(lanes[0]["lane"]) if len(lanes) == 1 else None,
+        lane=lane.get("lane"),
         converted=labels.get("NIFTI", 0) > 0,
         verdict=verdict_of_files(reports),
         defaced=labels.get("NIFTI_DEFACED", 0) > 0,
         cleaned=labels.get("DICOM_CLEAN", 0) > 0,
-        modality=str(evidence.get("modality", "")),
-        coverage_mm=evidence.get("coverage_mm"),
+        modality=str(lane.get("modality", "")),
+        coverage_mm=lane.get("coverage_mm"),
     )
 
 
