@@ -241,7 +241,8 @@ def _insert_file(
     db.execute(
         "INSERT INTO file (resource, path, size, md5, format, content, tags, description, created,"
         " created_by) VALUES (?,?,?,?,?,?,?,?,?,?)"
-        " ON CONFLICT (resource, path) DO UPDATE SET size = excluded.size, md5 = excluded.md5, format = excluded.format, content = excluded.content, tags = excluded.tags,"
+        " ON CONFLICT (resource, path) DO UPDATE SET size = excluded.size,"
+        " md5 = excluded.md5, format = excluded.format, content = excluded.content, tags = excluded.tags,"
         " description = excluded.description, created = excluded.created, created_by = excluded.created_by",
         (resource.pk, path, one.size, one.md5, one.format, one.content, one.tags, one.description,
          ctx.store.now(), login),

@@ -23,6 +23,8 @@ DEFAULTS: dict[str, Any] = {
     "sessionXmlRebuilderRepeatCount": 10000,
     "uiDefaultCompressedUploaderImporter": "SI",
     "dicomFileNameTemplate": "${SOPInstanceUID}.dcm",
+    "headerNetProjects": ".*_INTAKE",
+    "receivedFileUser": "",
     "checksums": True,
     "archivePath": "archive",
     "prearchivePath": "prearchive",

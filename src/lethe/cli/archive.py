@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from lethe.archive import serve as serving
+from lethe.archive.check import check as check_archive
+from lethe.archive.check import statistics
+from lethe.archive.context import open_context
+from lethe.errors import Refused
 
 HELP = "The embedded archive: serve, check, stats."
 app = typer.Typer(help=HELP, no_args_is_help=True)
+
+
+class Output(StrEnum):
+    """How a verb prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
 
 Root = Annotated[Path, typer.Option(help="Folder of the archive.")]
 
@@ -44,3 +59,41 @@ def serve(
         admin_password_file=admin_password_file, backend=backend, site_url=site_url,
     )  # fmt: skip
     serving.serve(options, say=lambda line: console.print(line, markup=False, soft_wrap=True))
+
+
+@app.command()
+def check(
+    root: Root,
+    digests: Annotated[bool, typer.Option(help="Read every file and compare its md5.")] = True,
+    output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
+) -> None:
+    """Name every difference between the database and the files; the archive may be running.
+
+    Example: lethe archive check --root ./archive
+    """
+    found = check_archive(open_context(root.resolve(), exclusive=False), digests=digests)
+    if output is Output.JSON:
+        typer.echo(json.dumps([one.as_dict() for one in found], indent=2))
+    else:
+        table = Table("difference", "where")
+        for one in found:
+            table.add_row(one.kind, one.where)
+        Console().print(table if found else "no difference")
+    if found:
+        raise Refused("archive-differs", f"{len(found)} difference(s) between database and files.")
+
+
+@app.command()
+def stats(root: Root, output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE) -> None:
+    """Count projects, subjects, sessions, scans, files and bytes.
+
+    Example: lethe archive stats --root ./archive
+    """
+    found = statistics(open_context(root.resolve(), exclusive=False))
+    if output is Output.JSON:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    table = Table("what", "how many")
+    for name, count in found.items():
+        table.add_row(name, str(count))
+    Console().print(table)

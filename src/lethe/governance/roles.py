@@ -85,3 +85,15 @@ def rights(role: Role, visibility: Visibility) -> frozenset[Right]:
     False
     """
     return INSIDE.get(role, _NOTHING) | OUTSIDE[visibility]
+
+
+def markdown() -> str:
+    """Return the table of roles, visibilities and rights for the documentation."""
+    lines = ["| role | " + " | ".join(Visibility) + " |", "|---" * (len(Visibility) + 1) + "|"]
+    for role in Role:
+        cells = []
+        for visibility in Visibility:
+            allowed = rights(role, visibility)
+            cells.append(", ".join(right for right in Right if right in allowed) or "nothing")
+        lines.append(f"| {role} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -108,7 +108,6 @@ class Execution:
 
     def _resolve(self) -> Plan:
         """Resolve the launch with the rights of its user, as they are now."""
-        self._step("Staging")
         command, wrapper = self.run.parsed()
         if not registry.runnable(self.ctx, self.run.wrapper, self.run.project):
             raise Refused("not-enabled", "The command is not enabled in this project and on this site.")
@@ -118,7 +117,6 @@ class Execution:
             command, wrapper, self.run.parameters, loader(self.ctx, user, project=self.run.project)
         )
         rights.require_outputs(self.ctx, user, plan)
-        runs.set_columns(self.ctx, self.run.id, plan=json.dumps(plan.document()))
         return plan
 
     def _stored_plan(self) -> Plan:
@@ -127,10 +125,12 @@ class Execution:
     def _stage(self, plan: Plan) -> RunSpec:
         """Make the folders and the identity of the run."""
         binds = staging.prepare(self.ctx, self.run, plan, self._owner())
-        token = accounts.issue_token(self.ctx, self.run.login)
-        if self.run.alias:
-            accounts.invalidate_token(self.ctx, self.run.alias)
-        runs.set_columns(self.ctx, self.run.id, alias=token.alias)
+        with self.ctx.store.write():
+            token = accounts.issue_token(self.ctx, self.run.login)
+            if self.run.alias:
+                accounts.invalidate_token(self.ctx, self.run.alias)
+            document = json.dumps(plan.document())
+            runs.change(self.ctx, self.run.id, Change("Created"), plan=document, alias=token.alias)
         secrets = {"XNAT_USER": token.alias, "XNAT_PASS": token.secret}
         return self._spec(plan, binds, secrets)
 
@@ -200,7 +200,6 @@ class Execution:
     # ---- execution ------------------------------------------------------------------------------
 
     def _start(self, spec: RunSpec) -> None:
-        self._step("Created")
         handle = self.backend.start(spec)
         runs.change(self.ctx, self.run.id, Change("Running", entity_type="event"), handle=handle)
         self.run = runs.get(self.ctx, self.run.id)
@@ -267,7 +266,7 @@ class Execution:
                 count = sum(one.files for one in done)
                 created = json.dumps({one.handler: one.uri for one in done})
                 step = Change(runs.COMPLETE, f"{count} files were stored.", exit_code=0)
-                runs.end(ctx, run.id, step, outputs=created)
+                self._close(step, outputs=created)
         except BaseException:
             for entry in (item for items in received for item in items):
                 entry.temporary.unlink(missing_ok=True)
@@ -279,20 +278,22 @@ class Execution:
             ctx.events.publish(event)
 
     def _end(self, status: str, message: str, code: int | None = None, spec: RunSpec | None = None) -> None:
-        runs.end(self.ctx, self.run.id, Change(status, message, exit_code=code), exit_code=code)
+        self._close(Change(status, message, exit_code=code), exit_code=code)
         self._clean(spec)
 
+    def _close(self, step: Change, **columns: object) -> None:
+        """End the run and its token in one transaction."""
+        with self.ctx.store.write():
+            alias = runs.get(self.ctx, self.run.id).alias
+            if alias:
+                accounts.invalidate_token(self.ctx, alias)
+            runs.end(self.ctx, self.run.id, step, **columns)
+
     def _clean(self, spec: RunSpec | None) -> None:
-        """End the run's token, forget its container, keep its logs."""
-        alias = runs.get(self.ctx, self.run.id).alias
-        if alias:
-            accounts.invalidate_token(self.ctx, alias)
+        """Forget the container, keep the logs."""
         if spec is not None:
             self.backend.remove(spec)
         staging.tidy(self.ctx, self.run)
-
-    def _step(self, status: str) -> None:
-        runs.change(self.ctx, self.run.id, Change(status))
 
 
 def _timeout(command: Command) -> float:

@@ -167,7 +167,8 @@ class Runner:
         with self._lock:
             if self._stopping.is_set() or runs.get(self._ctx, run.id).state != runs.WAITING:
                 return
-            runs.set_columns(self._ctx, run.id, state=runs.RUNNING, backend=backend.name)
+            step = Change("Staging")
+            runs.change(self._ctx, run.id, step, state=runs.RUNNING, backend=backend.name)
         self._launch(runs.get(self._ctx, run.id), backend, "begin", share)
 
     def _launch(self, run: Run, backend: Backend, step: str, share: float | None = None) -> None:

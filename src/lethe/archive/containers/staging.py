@@ -161,7 +161,8 @@ def _remove(folder: Path) -> None:
         return
     # a command may have left folders without any permission
     for base, folders, _ in os.walk(folder):
-        for name in folders:
-            with suppress(OSError):
-                os.chmod(Path(base) / name, 0o700, follow_symlinks=False)
+        for path in (Path(base) / name for name in folders):
+            if not path.is_symlink():
+                with suppress(OSError):
+                    path.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)

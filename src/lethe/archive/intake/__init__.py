@@ -9,18 +9,23 @@ from starlette.routing import BaseRoute
 
 from lethe.archive.context import Context
 from lethe.archive.intake import http_import, http_prearchive, http_scp, http_services
+from lethe.archive.intake.net import HeaderCheck, Net
 from lethe.archive.intake.receive import Intake
 from lethe.archive.intake.runtime import DEFAULT_TITLE, Runtime, receiver_rows
+from lethe.archive.intake.secondnet import SecondNet
 
-__all__ = ["intake_of", "routes", "runtime_of", "start", "stop"]
+__all__ = ["HEADER_CHECK", "intake_of", "routes", "runtime_of", "start", "stop"]
 
 _PART = "intake"
+HEADER_CHECK = "header_check"
+"""Key of ``ctx.parts`` under which another header check than the bundled net may be given."""
 
 
 def runtime_of(ctx: Context) -> Runtime:
     """Return the receivers and the rebuilder of an archive; made at the first call."""
     if _PART not in ctx.parts:
-        ctx.parts[_PART] = Runtime(Intake(ctx))
+        check: HeaderCheck = ctx.parts.get(HEADER_CHECK) or SecondNet()
+        ctx.parts[_PART] = Runtime(Intake(ctx, Net(ctx, check)))
     runtime: Runtime = ctx.parts[_PART]
     return runtime
 

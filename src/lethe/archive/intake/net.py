@@ -16,7 +16,7 @@ HeaderCheck = Callable[[Path], "str | None"]
 """Look at one DICOM file; answer None if it may go on, else a short reason code without any value."""
 
 SETTING = "headerNetProjects"
-DEFAULT_PROJECTS = r".*_INTAKE"
+"""Site setting: expression that the id of a project with the net matches whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,7 @@ class Net:
 
     def applies(self, project: str) -> bool:
         """Tell whether objects for this project are looked at."""
-        wanted = self.ctx.settings.get(SETTING)
-        return re.fullmatch(str(DEFAULT_PROJECTS if wanted is None else wanted), project) is not None
+        return re.fullmatch(str(self.ctx.settings.get(SETTING)), project) is not None
 
     def reason(self, path: Path) -> str | None:
         """Return why the object may not go on, or None."""

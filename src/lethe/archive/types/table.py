@@ -79,7 +79,8 @@ _SESSIONS = {"ct": "CT", "xa": "XA", "us": "US", "cr": "CR", "dx": "DX", "mg": "
 _SCANS = {**_SESSIONS, "pet": "PET", "sc": "SC", "sr": "SR", "seg": "Seg"}
 
 BY_MODALITY = {"MR": "mr", "CT": "ct", "PT": "pet", "XA": "xa", "US": "us", "CR": "cr", "DX": "dx",
-               "MG": "mg", "NM": "nm", "RF": "rf", "SC": "sc", "OT": "sc", "SR": "sr", "SEG": "seg"}  # fmt: skip
+               "MG": "mg", "NM": "nm", "RF": "rf", "SC": "sc", "OT": "sc", "SR": "sr",
+               "SEG": "seg"}  # fmt: skip
 """First part of the type names of a DICOM modality; any other is ``otherDicom``."""
 
 
