@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from starlette.testclient import TestClient
 
 from lethe.archive import accounts, containers, content, items, workflows
 from lethe.archive.containers import runs
-from lethe.archive.context import Context, open_context
+from lethe.archive.context import open_context
 from lethe.archive.model import GUEST
 from lethe.archive.problem import Problem
 
@@ -182,10 +184,26 @@ def smoke(line: str = "cp /input/a.txt /output/#OUT#", **changes: Any) -> Json:
     }
 
 
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are not what is tested here."""
+    monkeypatch.setitem(accounts._COST, "n", 2)
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A temporary folder in memory where the machine has one: an fsync costs nothing there."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="lethe-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def site(quick_path: Path) -> Iterator[Site]:
     """A running archive on the process backend."""
-    found = Site(tmp_path / "archive")
+    found = Site(quick_path / "archive")
     containers.start(found.ctx)
     yield found
     containers.stop(found.ctx)
@@ -199,6 +217,6 @@ def python() -> str:
 
 
 @pytest.fixture
-def make_site(tmp_path: Path) -> Callable[[], Site]:
+def make_site(quick_path: Path) -> Callable[[], Site]:
     """Open an archive without starting its runner."""
-    return lambda: Site(tmp_path / "archive")
+    return lambda: Site(quick_path / "archive")

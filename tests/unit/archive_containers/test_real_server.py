@@ -12,7 +12,10 @@ from .conftest import smoke
 from .server import Server
 
 # one run writes a first file, waits until it is allowed, then writes the rest: enough time to kill the server
-SLOW = "echo begun >> /output/part.txt; while [ ! -e /input/go ]; do sleep 0.05; done; cp /input/a.txt /output/whole.txt"
+SLOW = (
+    "echo begun >> /output/part.txt; while [ ! -e /input/go ]; do sleep 0.05; done; "
+    "cp /input/a.txt /output/whole.txt"
+)
 
 
 @pytest.fixture
@@ -38,7 +41,8 @@ def test_scenario_s34_register_enable_list_launch_poll_output(server: Server) ->
         "GET", "/xapi/commands/available", params={"project": project, "xsiType": "xnat:mrSessionData"}
     )
     (row,) = [row for row in rows.json() if row["wrapper-id"] == wrapper]
-    assert row["enabled"] is True and row["root-element-name"] == "session"
+    assert row["enabled"] is True
+    assert row["root-element-name"] == "session"
     workflow = server.launch(project, wrapper, accession, OUT="c.txt")
     assert server.wait(workflow) == "Complete"
     assert server.files(accession, "OUT") == {"c.txt": b"hello"}

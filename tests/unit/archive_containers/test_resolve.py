@@ -24,11 +24,14 @@ SESSION: Json = {
 }  # fmt: skip
 SCANS: list[Json] = [
     {
-        "type": "Scan", "id": number, "label": number, "xsiType": "xnat:mrScanData", "integer-id": int(number),
+        "type": "Scan",
+        "id": number, "label": number, "xsiType": "xnat:mrScanData", "integer-id": int(number),
         "uri": f"/archive/experiments/X_E1/scans/{number}", "directory": f"/a/SCANS/{number}",
-        "scan-type": kind, "project-id": "P", "session-uri": SESSION["uri"], "project-uri": "/archive/projects/P",
+        "scan-type": kind, "project-id": "P",
+        "session-uri": SESSION["uri"], "project-uri": "/archive/projects/P",
         "resources": [
-            {"type": "Resource", "label": label, "uri": f"/archive/experiments/X_E1/scans/{number}/resources/{label}",
+            {"type": "Resource", "label": label,
+             "uri": f"/archive/experiments/X_E1/scans/{number}/resources/{label}",
              "directory": f"/a/SCANS/{number}/{label}", "id": label, "integer-id": 5}
             for label in labels
         ],
