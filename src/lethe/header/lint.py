@@ -54,6 +54,15 @@ class Finding:
         return asdict(self)
 
 
+_EMPTY = Finding(
+    0,
+    Severity.FATAL,
+    "empty",
+    "The script does nothing: every object passes with its identifiers.",
+    "Write rules.",
+)
+
+
 def lint(script: Script, lookup: LookupTable | None = None) -> list[Finding]:
     """Return every finding of a script, in the order of its lines.
 
@@ -75,6 +84,8 @@ def lint(script: Script, lookup: LookupTable | None = None) -> list[Finding]:
             )
         ]
     findings = [*_file_level(script), *_rule_level(script, lookup)]
+    if not script.rules and not script.switches and all(f.severity is not Severity.FATAL for f in findings):
+        findings.append(_EMPTY)
     return sorted(set(findings))
 
 
@@ -119,14 +130,6 @@ def _file_level(script: Script) -> Iterator[Finding]:
             yield Finding(
                 line.number, Severity.INFO, "disabled", "The rule is not active.", 'Set en="T" or remove it.'
             )
-    if not script.rules and not script.switches:
-        yield Finding(
-            0,
-            Severity.FATAL,
-            "empty",
-            "The script does nothing: every object passes with its identifiers.",
-            "Write rules.",
-        )
     yield from _switches(script)
 
 
