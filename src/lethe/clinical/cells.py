@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 
 from lethe.clinical import dates
 from lethe.clinical.dictionary import MOMENTS, NUMBERS, Dictionary, Type, Variable
@@ -57,7 +56,7 @@ def _number_fault(variable: Variable, text: str) -> tuple[str, str] | None:
     form = _INTEGER if variable.type is Type.INTEGER else _DECIMAL
     if not form.fullmatch(text):
         return ("number", f"not a number of type {variable.type}")
-    value = Decimal(text)
+    value = float(text)
     low, high = variable.minimum, variable.maximum
     if (low is not None and value < low) or (high is not None and value > high):
         return ("range", f"outside the range {low} to {high}")

@@ -6,8 +6,10 @@ must move alike, so the offset is a whole number of days for both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ import numpy.typing as npt
 from lethe.clinical.issues import Issue
 
 _FIRST_ROW = 2  # row 1 is the header
+_ISO_DAY = "%Y-%m-%d"
 _EARLIEST, _LATEST = 1900, 2100
 
 
@@ -41,24 +44,20 @@ def find_format(column: str, values: Sequence[str], formats: Sequence[str]) -> t
     for row, text in enumerate(values, _FIRST_ROW):
         if text:
             first_row.setdefault(text, row)
-    fitting = {text: [form for form in formats if _parse(text, form)] for text in first_row}
-    bad = sorted(first_row[text] for text, forms in fitting.items() if not forms)
+    fitting = {form: {text for text in first_row if _parse(text, form)} for form in formats}
+    bad = sorted(first_row[text] for text in first_row.keys() - set().union(*fitting.values()))
     if bad:
         allowed = " or ".join(formats)
         return "", [Issue("date", column, row, f"not a valid date of the form {allowed}") for row in bad]
-    shared = [form for form in formats if all(form in forms for forms in fitting.values())]
-    if fitting and not shared:
-        common = fitting[values[first_row_of(values)]]
-        row = min(first_row[text] for text, forms in fitting.items() if not set(common) & set(forms))
-        return "", [Issue("date-mixed", column, row, "another date format than in the rows before")]
-    if len({tuple(_parse(text, form) for text in fitting) for form in shared}) > 1:
+    shared = [form for form in formats if len(fitting[form]) == len(first_row)]
+    if first_row and not shared:
+        first = next(iter(first_row))
+        like_the_first = set().union(*(texts for texts in fitting.values() if first in texts))
+        odd = min(first_row[text] for text in first_row.keys() - like_the_first)
+        return "", [Issue("date-mixed", column, odd, "another date format than in the rows before")]
+    if len(shared) > 1 and len({tuple(_parse(text, form) for text in first_row) for form in shared}) > 1:
         return "", [Issue("date-ambiguous", column, 0, "more than one of the allowed date formats fits")]
-    return (shared[0] if fitting else ""), []
-
-
-def first_row_of(values: Sequence[str]) -> int:
-    """Return the position of the first cell that is not empty."""
-    return next(position for position, text in enumerate(values) if text)
+    return (shared[0] if first_row else ""), []
 
 
 def parse(values: Sequence[str], form: str) -> npt.NDArray[np.datetime64]:
@@ -69,24 +68,47 @@ def parse(values: Sequence[str], form: str) -> npt.NDArray[np.datetime64]:
 
 def shift(values: Sequence[str], form: str, days: Sequence[int]) -> list[str]:
     """Return the cells moved by `days` of their row, in the same format; empty cells stay empty."""
+    if form.startswith(_ISO_DAY):
+        return _shift_iso(values, days)
     known: dict[tuple[str, int], str] = {}
-    for key in set(zip(values, days, strict=True)):
-        text, offset = key
+    for text, offset in set(zip(values, days, strict=True)):
         moment = _parse(text, form) if text else None
-        known[key] = (moment + timedelta(days=offset)).strftime(form) if moment else ""
+        known[text, offset] = (moment + timedelta(days=offset)).strftime(form) if moment else ""
     return [known[key] for key in zip(values, days, strict=True)]
+
+
+def _shift_iso(values: Sequence[str], days: Sequence[int]) -> list[str]:
+    """Move the ten characters of the day; what follows is the time of day and stays as it is."""
+    known: dict[tuple[str, int], str] = {("", offset): "" for offset in days}
+    moved = []
+    for text, offset in zip(values, days, strict=True):
+        key = (text[:10], offset)
+        if key not in known:
+            known[key] = (date.fromisoformat(key[0]) + timedelta(days=offset)).isoformat()
+        moved.append(known[key] + text[10:])
+    return moved
 
 
 def _parse(text: str, form: str) -> datetime | None:
     """Return the moment, or None unless `text` is exactly what `form` would write."""
+    shape = _shape(form)
+    if shape and not shape.fullmatch(text):
+        return None
     try:
-        moment = (
-            datetime.fromisoformat(text) if form.startswith("%Y-%m-%d") else datetime.strptime(text, form)
-        )
+        moment = datetime.fromisoformat(text) if shape else datetime.strptime(text, form)
     except ValueError:
         return None
     plain = moment.tzinfo is None and _EARLIEST <= moment.year <= _LATEST
-    return moment if plain and moment.strftime(form) == text else None
+    return moment if plain and (shape or moment.strftime(form) == text) else None
+
+
+@cache
+def _shape(form: str) -> re.Pattern[str] | None:
+    """Return the exact form of an ISO 8601 pattern, or None for another pattern."""
+    if not form.startswith(_ISO_DAY):
+        return None
+    digits = re.sub("%[mdHMS]", "[0-9]{2}", form.replace("%Y", "[0-9]{4}"))
+    return re.compile(digits) if "%" not in digits else None
 
 
 def is_time(text: str, form: str) -> bool:

@@ -88,7 +88,14 @@ def scramble_table(table: pd.DataFrame, dictionary: Dictionary, *, noise_key: by
 def factors(noise_key: bytes, prids: Sequence[str], variable: str) -> npt.NDArray[np.float64]:
     """Return the factor of each patient for one variable, shape (patients,), within [0.95, 1.05]."""
     tail = b"\0" + variable.encode()
-    digests = b"".join(hmac.digest(noise_key, prid.encode() + tail, "sha256")[:8] for prid in prids)
+    keyed = hmac.new(noise_key, digestmod="sha256")
+
+    def drawn(prid: str) -> bytes:
+        one = keyed.copy()  # twice as fast as keying anew
+        one.update(prid.encode() + tail)
+        return one.digest()[:8]
+
+    digests = b"".join(map(drawn, prids))
     unit = np.frombuffer(digests, ">u8").astype(np.float64) / 2**64
     return 1 + (2 * unit - 1) / INVERSE_BOUND
 
@@ -115,20 +122,18 @@ def _refuse_unlinked(table: pd.DataFrame, dictionary: Dictionary) -> None:
 def _release(
     variable: Variable, cells: list[str], prids: list[str], noise_key: bytes
 ) -> tuple[list[str], VariableReport]:
-    filled = sum(1 for text in cells if text)
+    filled = len(cells) - cells.count("")
     if variable.role is not Role.NUMERIC:
         done = "shifted" if variable.role is Role.DATE else "kept"
         return cells, VariableReport(variable.name, variable.role, done, filled)
     label = variable.ceiling_label
     out = list(cells)
-    rows = []
-    for row, text in enumerate(cells):
-        if not text:
-            continue
-        if variable.ceiling is not None and (text == label or Decimal(text) >= variable.ceiling):
+    rows = [row for row, text in enumerate(cells) if text]
+    if variable.ceiling is not None:
+        over = {row for row in rows if cells[row] == label or Decimal(cells[row]) >= variable.ceiling}
+        for row in over:
             out[row] = label  # decided on the true value, never on a scrambled one
-        else:
-            rows.append(row)
+        rows = [row for row in rows if row not in over]
     texts = [cells[row] for row in rows]
     new, told = scramble_cells(
         variable, texts, factors(noise_key, [prids[row] for row in rows], variable.name)

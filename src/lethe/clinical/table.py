@@ -125,7 +125,7 @@ def _frame(rows: Sequence[Sequence[str]]) -> pd.DataFrame:
     body = rows[1 : filled[-1] + 1] if filled else []
     if not body:
         raise Refused("table-empty", "The table has no row below its header.")
-    width = max(place for cells in rows for place, text in enumerate(cells, 1) if text)
+    width = max(map(_width, rows))
     header = [name.strip() for name in rows[0][:width]]
     refuse(_header_faults(header, width))
     for row, cells in enumerate(body, _FIRST_ROW):
@@ -135,6 +135,14 @@ def _frame(rows: Sequence[Sequence[str]]) -> pd.DataFrame:
             raise Refused("csv-ragged", f"Row {row} has fewer cells than the header.")
     columns = zip(*(cells[:width] for cells in body), strict=True)
     return pd.DataFrame(dict(zip(header, map(list, columns), strict=True)), dtype=object)
+
+
+def _width(cells: Sequence[str]) -> int:
+    """Return the number of cells without the empty ones at the end."""
+    width = len(cells)
+    while width and not cells[width - 1]:
+        width -= 1
+    return width
 
 
 def _header_faults(header: Sequence[str], width: int) -> list[Issue]:
