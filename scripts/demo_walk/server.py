@@ -81,6 +81,13 @@ def _answers(url: str) -> bool:
         return False
 
 
+def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as stream:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, preexec_fn=_end_with_parent
+        )
+
+
 @contextlib.contextmanager
 def archive(folder: Path, http_port: int, dicom_port: int, backend: str) -> Iterator[Server]:
     """Run the embedded archive below `folder` while the block runs.
@@ -96,18 +103,15 @@ def archive(folder: Path, http_port: int, dicom_port: int, backend: str) -> Iter
     command = [sys.executable, "-m", "lethe.cli", "archive", "serve"]
     command += ["--root", str(folder / "archive"), "--http", str(http_port), "--dicom", str(dicom_port)]
     command += ["--users", str(folder / "users.json"), "--backend", backend]
-    with log.open("ab") as stream:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            preexec_fn=_end_with_parent,
-        )
+    child = _start(command, log)
     try:
         deadline = time.monotonic() + _START_S
         while not _answers(url):
-            if child.poll() is not None or time.monotonic() > deadline:
+            ended = child.poll()
+            if ended == Unavailable.exit_code and time.monotonic() < deadline:
+                time.sleep(0.5)  # the archive of a demo that was just killed is still going down
+                child = _start(command, log)
+            elif ended is not None or time.monotonic() > deadline:
                 raise Unavailable(
                     "archive-start",
                     "The embedded archive did not start.",

@@ -22,7 +22,9 @@ _COLUMNS = {
 
 def closing_table(console: Console, summary: dict[str, Any]) -> None:
     """Print one line a series, then why what was held back was held back."""
-    table = Table(title=f"Collection {summary['collection']}", box=SIMPLE)
+    table = Table(
+        title=f"Collection {summary['collection']}", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for title in _COLUMNS.values():
         table.add_column(title, no_wrap=True)
     for row in summary["rows"]:
@@ -33,7 +35,7 @@ def closing_table(console: Console, summary: dict[str, Any]) -> None:
         if row["published"] == "no":
             held.setdefault(row["reason"], []).append(f"{row['patient']}/{row['series']}")
     for reason, series in held.items():
-        console.print(f"Held back {', '.join(series)}: {reason}", highlight=False)
+        console.print(f"Held back {', '.join(series)}: {reason}", highlight=False, markup=False)
 
 
 def figures(console: Console, summary: dict[str, Any]) -> None:

@@ -143,8 +143,11 @@ def _pictures(archive: Archive, places: Places, collection: Collection, source: 
     ]
     if not judged:
         return {}
-    # the series with most slices makes the best picture
-    best = max(judged, key=lambda scan: resource_labels(archive, scan).get("DICOM", 0))
+    # the CT with most slices makes the best picture
+    best = max(
+        judged,
+        key=lambda scan: (scan.xsi_type == "xnat:ctScanData", resource_labels(archive, scan).get("DICOM", 0)),
+    )
     files = list_files(archive, f"/data{best.uri}/resources/DEFACE_QC")
     pictures = {Path(name).name: row for name, row in sorted(files.items()) if name.endswith(".png")}
     if source.own:  # a "before" shows a patient's face: it stays in the intake project
