@@ -95,7 +95,8 @@ class _Layout:
 
     def plane(self, voxels: NDArray[Any], k: int, t: int) -> NDArray[Any]:
         """Return slice k of time t as rows x columns of the scanner."""
-        part = np.take(voxels[..., t], k, axis=self.slice_axis)
+        # a view: np.take would copy the whole volume of an image in Fortran order for every slice
+        part = np.moveaxis(voxels[..., t], self.slice_axis, 0)[k]
         if self.row_axis > self.column_axis:
             part = part.T
         plane: NDArray[Any] = part[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
