@@ -52,7 +52,9 @@ def charset_of(raw: bytes, *, strict: bool) -> Charset:
     terms = [term.strip(" \0") for term in raw.decode("latin-1").split("\\")]
     if terms == [""]:
         return ASCII
-    if strict and any(term and term not in python_encoding for term in terms):
+    if any(term and term not in python_encoding for term in terms):
+        if not strict:
+            return LATIN1
         raise Quarantined(
             "unknown-charset",
             "The object names a character set that DICOM does not have.",

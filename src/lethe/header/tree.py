@@ -90,6 +90,7 @@ def apply_tree(
     _check_folders(source, target, quarantine)
     target.mkdir(parents=True, exist_ok=True)
     _mark(scripts, target)
+    _sweep(target)
     shelf = _Quarantine(quarantine)
     files = list(_files(source))
     report = TreeReport()
@@ -136,6 +137,12 @@ def _mark(scripts: Sequence[Stage], target: Path) -> None:
     if any(target.iterdir()):
         raise Refused("target-not-empty", "The target is not empty.", remedy="Name an empty folder.")
     write_json(path, mark)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed run left half written."""
+    for path in folder.rglob(".*.partial"):
+        path.unlink(missing_ok=True)
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -219,6 +226,7 @@ class _Quarantine:
         self._sizes: Counter[int] = Counter()
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sweep(folder)
             for note in folder.glob("*.json"):
                 self._sizes[int(json.loads(note.read_bytes()).get("size", -1))] += 1
 

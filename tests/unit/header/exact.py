@@ -10,7 +10,7 @@ import base64
 import struct
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.charset import convert_encodings, decode_bytes
@@ -111,7 +111,7 @@ def _read_value(element: Any, encodings: list[str]) -> dict[str, Any]:
     return _value(element.VR, value, True, encodings)
 
 
-def file_json(path: Path) -> dict[str, Any]:
+def file_json(path: Path | BinaryIO) -> dict[str, Any]:
     """Return file meta and dataset of a file as JSON."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
