@@ -199,7 +199,7 @@ def create_project(ctx: Context, project_id: str, *, login: str, data: Data | No
         row = db.execute("SELECT 1 FROM retired WHERE kind = 'project' AND id = ?", (project_id,)).fetchone()
         if row is not None:
             raise Problem(403, "The ID of a deleted project is not given again.")
-        if one(ctx, "kind = 'project' AND id = ?", project_id) is not None:
+        if one(ctx, "kind = 'project' AND id = ? COLLATE NOCASE", project_id) is not None:
             raise Problem(409, "Project ID is already in use.")
         fields = {"name": project_id, "secondary_ID": project_id, **(data or {})}
         item = _insert(

@@ -150,6 +150,8 @@ def _read_element(child: etree._Element, node: Node, data: Data, path: str, inde
             key = child.get("name") or str(index)
             key = key.lower() if path == "fields/field" else key
             entry = {a.name: child.get(a.name, "") for a in node.attributes if child.get(a.name) is not None}
+            if "name" in entry:
+                entry["name"] = key
             data.setdefault(path, {})[key] = {**entry, text_name(node): (child.text or "").strip()}
         return
     if node.ref:

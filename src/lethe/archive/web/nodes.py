@@ -103,6 +103,8 @@ def put_item(call: Call, address: Address) -> Response:
             item, made = _put_part(call, address, collection, name, wanted)
         if not made and _renames(call, item, wanted, address):
             return answers.text(item.id)
+        if made:
+            _check_new_id(call, item, wanted)
         _store(call, item, wanted)
         action = f"{'Added' if made else 'Modified'} {_WORD[item.kind]}"
         workflows.audit_item(call.ctx, item, action, login=call.login)
@@ -111,6 +113,15 @@ def put_item(call: Call, address: Address) -> Response:
     if item.kind in {SCAN, RECONSTRUCTION}:
         return answers.text("")
     return answers.text(item.id, 201 if made else 200)
+
+
+def _check_new_id(call: Call, item: Item, wanted: Wish) -> None:
+    """Refuse (409) content that bears the accession id of something else."""
+    given = wanted.system.get("ID")
+    if given and item.kind in {SUBJECT, EXPERIMENT, ASSESSOR} and given != item.id:
+        find = items.find_subject if item.kind == SUBJECT else items.find_experiment
+        if find(call.ctx, given) is not None:
+            raise Problem(409, "The ID of the content is already in use.")
 
 
 def _writable_project(call: Call, address: Address) -> Item:

@@ -60,7 +60,17 @@ class Call:
 
     def values(self) -> list[tuple[str, str]]:
         """Return query parameters, then form fields."""
-        return [*self.query.multi_items(), *self.form.items()]
+        return [_rejoined(*pair) for pair in (*self.query.multi_items(), *self.form.items())]
+
+
+def _rejoined(name: str, value: str) -> tuple[str, str]:
+    """Mend ``field[name=mrs]/field=2`` that was sent without encoding and so was cut at its first ``=``."""
+    whole = f"{name}={value}"
+    end = whole.find("]")
+    if "[" not in name or "]" in name or end < 0:
+        return name, value
+    left, _, right = whole[end:].partition("=")
+    return whole[:end] + left, right
 
 
 async def small_body(request: Request) -> bytes:
