@@ -11,8 +11,6 @@ from pathlib import Path
 from kit.people import Person
 from lethe.clinical.dictionary import Dictionary, Role, Type, Variable
 
-TABLE_COLUMNS_LEFT_EMPTY = ("death_date",)
-
 
 def clinical_table(people: Sequence[Person], path: Path, seed: int = 1) -> Path:
     """Write a CSV with every variable of the stroke dictionary, one row per person, and return its path."""
@@ -51,6 +49,7 @@ def _identity(person: Person) -> dict[str, str]:
         "radiology_report": f"Dear Dr {person.physician.split('^')[0]}, CT of {person.name}: M1 occlusion.",
         "comment": f"Reached under {person.phone}; see {person.accession}.",
         "opt_out": "0",
+        "occlusion_site": "m1",  # a large vessel: the row is eligible
     }
 
 

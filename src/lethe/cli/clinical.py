@@ -20,13 +20,17 @@ from lethe.clinical import (
     scramble_table,
     write_table,
 )
+from lethe.clinical.check import CheckReport, check_table
 from lethe.clinical.describe import as_markdown, as_redcap
+from lethe.clinical.eligibility import RuleSet
 from lethe.clinical.noise import read_noise_key, write_noise_key
+from lethe.clinical.page import as_page
 from lethe.clinical.release import write_release
-from lethe.errors import Misconfigured
+from lethe.errors import Misconfigured, Refused
+from lethe.files import write_bytes
 from lethe.identity import IntakeSession
 
-HELP = "Clinical tables: dictionary, link, scramble."
+HELP = "Clinical tables: dictionary, check, link, scramble."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
@@ -67,6 +71,32 @@ def show_dictionary(
         typer.echo(json.dumps(loaded.as_dict(), indent=2, ensure_ascii=False))
     else:
         typer.echo(as_markdown(loaded) if output is Form.MARKDOWN else as_redcap(loaded), nl=False)
+
+
+@app.command()
+def check(
+    table: Source,
+    rules: Annotated[Path | None, typer.Option(help="Rule set (YAML); the stroke one by default.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page, too.")] = None,
+    dictionary: Dict = None,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Say what is wrong with a table, how complete it is, and which rows belong into the collection.
+
+    Rows are counted as in a spreadsheet; values are never printed. Exit code 4 when something is wrong.
+
+    Example: lethe clinical check registry.csv --html report.html
+    """
+    loaded = Dictionary.load(dictionary)
+    report = check_table(table, loaded, RuleSet.load(loaded, rules))
+    if html is not None:
+        write_bytes(html, as_page(report, loaded.title).encode())
+    if output is Output.JSON:
+        typer.echo(json.dumps(report.as_dict(), indent=2, sort_keys=True))
+    else:
+        _show_check(report)
+    if report.issues:
+        raise Refused("table-faults", f"{len(report.issues)} cells or columns have to be corrected.")
 
 
 @app.command()
@@ -127,6 +157,22 @@ def scramble(
         typer.echo(json.dumps(released.report.as_dict(), indent=2, sort_keys=True))
     else:
         _show_report(released.report)
+
+
+def _show_check(report: CheckReport) -> None:
+    for issue in report.issues[:50]:
+        typer.echo(str(issue))
+    if len(report.issues) > 50:
+        typer.echo(f"and {len(report.issues) - 50} more (--output json shows all)")
+    table = Table("excluded because", "rows")
+    for name, count in report.counts().items():
+        table.add_row(report.reasons[name], str(count))
+    centres = Table("centre", "rows", "eligible", "complete")
+    for name, one in report.centres.items():
+        centres.add_row(name, f"{one['rows']:.0f}", f"{one['eligible']:.0f}", f"{one['completeness']:.0%}")
+    console = Console()
+    console.print(table, centres)
+    console.print(f"{report.rows} rows, {report.eligible} eligible, {report.mean_completeness:.0%} complete")
 
 
 def _make(folder: Path) -> None:

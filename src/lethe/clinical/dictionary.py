@@ -73,6 +73,10 @@ class Variable:
         From this true value on, `ceiling_label` is released instead of a number.
     after : str
         Name of the moment that this one may not precede.
+    applies : mapping of str to tuple of str
+        Variable and its codes with which this one can be filled; elsewhere an empty cell is not missing.
+    optional : bool
+        Whether an empty cell is never missing.
     loinc, snomed : str
         Codes, empty where none is certain.
     """
@@ -91,6 +95,8 @@ class Variable:
     ceiling: Decimal | None = None
     ceiling_label: str = ""
     after: str = ""
+    applies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    optional: bool = False
     loinc: str = ""
     snomed: str = ""
 
@@ -121,7 +127,7 @@ class Variable:
     def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {name: _plain(value) for name, value in values.items() if value not in (None, "", {})}
+        return {name: _plain(value) for name, value in values.items() if value not in (None, "", {}, False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +175,9 @@ class Dictionary:
         if patient is None or patient.role is not Role.IDENTIFIER:
             raise Misconfigured("dictionary", "The patient column is not a variable of role identifier.")
         for variable in variables.values():
-            if variable.after and variable.after not in variables:
-                raise Misconfigured("dictionary", f"Variable {variable.name!r}: `after` names no variable.")
+            for named in (*([variable.after] if variable.after else []), *variable.applies):
+                if named not in variables:
+                    raise Misconfigured("dictionary", f"Variable {variable.name!r} points at no variable.")
         formats = {kind: tuple(patterns) for kind, patterns in raw.get("formats", {}).items()}
         default = {"date": ("%Y-%m-%d",), "datetime": ("%Y-%m-%d %H:%M",), "time": ("%H:%M",)}
         return cls(
@@ -230,6 +237,10 @@ def _typed(key: str, value: Any) -> Any:
         return Role(value)
     if key in ("minimum", "maximum", "resolution", "ceiling"):
         return Decimal(str(value))
+    if key == "applies":
+        return MappingProxyType({name: tuple(map(str, codes)) for name, codes in value.items()})
+    if key == "optional":
+        return bool(value)
     if key == "codes":
         return MappingProxyType({str(code): str(meaning) for code, meaning in value.items()})
     return str(value)
@@ -238,4 +249,6 @@ def _typed(key: str, value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    return dict(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {name: list(item) if isinstance(item, tuple) else item for name, item in value.items()}
+    return value

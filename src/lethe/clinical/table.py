@@ -46,7 +46,7 @@ def read_table(path: Path, dictionary: Dictionary, *, patient_column: str) -> pd
     """
     table = load(path)
     refuse(structure(table, dictionary, patient_column))
-    refuse([issue for name in table.columns for issue in _cells(table, name, dictionary)])
+    refuse(cell_faults(table, dictionary))
     return table
 
 
@@ -89,10 +89,11 @@ def structure(table: pd.DataFrame, dictionary: Dictionary, patient_column: str) 
     return issues
 
 
-def _cells(table: pd.DataFrame, name: str, dictionary: Dictionary) -> list[Issue]:
-    if name not in dictionary.variables:
-        return []
-    return check_column(dictionary.variables[name], table[name].tolist(), dictionary)
+def cell_faults(table: pd.DataFrame, dictionary: Dictionary) -> list[Issue]:
+    """Return what is wrong with the cells of the columns that the dictionary knows."""
+    known = [name for name in table.columns if name in dictionary.variables]
+    found = (check_column(dictionary.variables[name], table[name].tolist(), dictionary) for name in known)
+    return [issue for issues in found for issue in issues]
 
 
 def _safe(name: str, place: int, known: int, columns: int) -> str:

@@ -1,0 +1,100 @@
+import json
+import os
+import stat
+import sys
+
+import pytest
+
+from kit.people import people
+from kit.tables import clinical_table
+from lethe.cli import main
+
+PEOPLE = people(12)
+
+
+@pytest.fixture
+def lethe(monkeypatch, capsys):
+    """Call the command line as the installed script does; nothing printed may name a patient."""
+
+    def call(*arguments, code=0):
+        monkeypatch.setattr(sys, "argv", ["lethe", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert (ended.value.code or 0) == code, err
+        assert not any(text in out + err for person in PEOPLE for text in person.planted())
+        return out
+
+    return call
+
+
+@pytest.mark.requirement("M-33", "M-36", "M-45", "M-48", "T-2", "A-29")
+def test_from_registry_to_released_table_and_sealed_session(tmp_path, lethe):
+    registry = clinical_table(PEOPLE, tmp_path / "registry.csv")
+    (tmp_path / "planted.txt").write_text("\n".join({text for p in PEOPLE for text in p.planted()}))
+    session = (tmp_path / "session", "--key", tmp_path / "key")
+    lethe("intake", "open", *session)
+    lethe("intake", "add", *session, "--from", registry, "--dry-run")
+    added = json.loads(lethe("intake", "add", *session, "--from", registry, "--output", "json"))
+    assert added == {"read": 12, "new": 12, "patients": 12}
+    lethe("intake", "lookup-table", *session, "--to", tmp_path / "lookup.properties")
+    assert stat.S_IMODE((tmp_path / "lookup.properties").stat().st_mode) == 0o600
+    lethe("clinical", "check", registry)
+    intake, out = tmp_path / "clinical-intake", tmp_path / "clinical"
+    lethe(
+        "clinical",
+        "link",
+        registry,
+        "--session",
+        session[0],
+        "--key",
+        session[2],
+        "--to",
+        intake,
+        "--dry-run",
+    )
+    assert not intake.exists()
+    lethe("clinical", "link", registry, "--session", session[0], "--key", session[2], "--to", intake)
+    lethe("clinical", "scramble", intake / "table.csv", "--noise-key", intake / "noise.key", "--to", out)
+    lethe("intake", "seal", *session, code=2)
+    lethe("intake", "seal", *session, "--yes")
+    assert not (tmp_path / "key").exists()
+    assert not (tmp_path / "lookup.properties").exists()
+    lethe("intake", "add", *session, "--from", registry, code=4)
+    record = session[0] / "destruction-record.json"
+    lethe(
+        "intake",
+        "verify",
+        session[0],
+        intake,
+        out,
+        "--originals",
+        tmp_path / "planted.txt",
+        "--record",
+        record,
+    )
+    found = lethe(
+        "intake", "verify", tmp_path, "--originals", tmp_path / "planted.txt", "--output", "json", code=4
+    )
+    assert json.loads(found)["findings"]
+
+
+def test_a_wrong_table_writes_nothing(tmp_path, lethe):
+    registry = clinical_table(PEOPLE, tmp_path / "registry.csv")
+    lethe("intake", "open", tmp_path / "session", "--key", tmp_path / "key")
+    link = ("clinical", "link", registry, "--session", tmp_path / "session", "--key", tmp_path / "key")
+    lethe(*link, "--to", tmp_path / "out", code=4)  # the patients were never added
+    lethe(
+        "clinical", "scramble", registry, "--noise-key", tmp_path / "none", "--to", tmp_path / "out", code=4
+    )
+    lethe(
+        "clinical",
+        "scramble",
+        tmp_path / "none",
+        "--noise-key",
+        tmp_path / "none",
+        "--to",
+        tmp_path / "out",
+        code=2,
+    )
+    assert sorted(os.listdir(tmp_path)) == ["key", "registry.csv", "session"]
