@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -31,6 +32,7 @@ _SEED = 0
 _RIM_MM = 12.0
 _TOP_MM = 150.0  # the head proper, for centring
 _USED_MM = 230.0
+_SIZES = (0.0, 10.0)  # as the template, and 13 % smaller, as most adults are
 _MNI_CENTRE = np.array([0.0, -15.0, 8.0])
 
 
@@ -50,6 +52,8 @@ class Alignment:
         Size of the template relative to the head along three axes, sorted.
     runner_up : float
         Best score among poses that differ, same measure.
+    turned : bool
+        The head does not lie as the header says: on its face or upside down.
     """
 
     to_mni: Affine
@@ -57,6 +61,7 @@ class Alignment:
     inside: float
     scales: tuple[float, float, float]
     runner_up: float
+    turned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +98,24 @@ def align(head: Head, template: Template) -> Alignment:
     coarse, fine = _level(template, 2.0, 3), _level(template, 1.0, 2)
     search = _Search(head, template)
     few, many = search.draw(rng, 2500), search.draw(rng, 7000)
-    first = [
-        search.refine(start, few, coarse, 0.5, 350, (6, 6, 6, 8, 6, 6, 4))
-        for start in search.starts(few, coarse)
-    ]
-    turned = [
-        search.refine(start, few, coarse, 0.5, 350, (6, 6, 6, 8, 6, 6, 4))
-        for start in search.turned(few, coarse)
-    ]
-    first.sort(key=lambda found: found[0])
-    second = [
-        search.refine(pose, many, fine, 0.3, 300, (2, 2, 2, 3, 3, 3, 3)) for _, pose in first[:3] + turned
-    ]
+    quick = partial(search.refine, points=few, level=coarse, step=0.5, calls=350, first=(6, 6, 6, 8, 6, 6, 4))
+    rough = [quick(start)[1] for start in search.starts(few, coarse)]
+    turned = [quick(start)[1] for start in search.turned(few, coarse)]
+    # the blurred template and the sharper one do not agree on the order of poses that differ much
+    rough = _ranked(rough, search.cost, many, fine)[:3]
+    exact = partial(search.refine, points=many, level=fine, step=0.3)
+    second = [exact(pose, calls=300, first=(2, 2, 2, 3, 3, 3, 3)) for pose in rough + turned]
     second.sort(key=lambda found: found[0])
     start = np.concatenate([second[0][1], np.zeros(5)])
-    _, pose = search.refine(start, many, fine, 0.3, 700, (1, 1, 1, *(2,) * 9))
+    _, pose = exact(start, calls=700, first=(1, 1, 1, *(2,) * 9))
     matrix = search.matrix(pose)
     nmi, inside = search.measure(pose, many, fine)
     others = [-score for score, other in second[1:] if _far(matrix, search.matrix(other))]
+    turned_over = bool(np.trace(matrix[:3, :3]) < np.cbrt(np.linalg.det(matrix[:3, :3])))
     scales = sorted(float(s) for s in np.linalg.svd(matrix[:3, :3])[1])
-    return Alignment(matrix, nmi, inside, (scales[0], scales[1], scales[2]), max(others, default=1.0))
+    return Alignment(
+        matrix, nmi, inside, (scales[0], scales[1], scales[2]), max(others, default=1.0), turned_over
+    )
 
 
 def _far(one: Affine, other: Affine) -> bool:
@@ -233,13 +236,14 @@ class _Search:
 
         Only leaving the outside out finds a neck CT without vertex; only counting it as air finds some T1.
         """
-        turns, heights, depths = (-36, -18, 0, 18, 36), (-95, -72, -48, -24, 0, 25), (-20, 0, 20)
         poses = [
-            np.array([0, depth, height, np.deg2rad(turn) * _UNIT, 0, 0, 0.0])
-            for turn, height, depth in itertools.product(turns, heights, depths)
+            np.array([0, depth, height, np.deg2rad(turn) * _UNIT, 0, 0, size])
+            for turn, height, depth, size in itertools.product(
+                (-36, -18, 0, 18, 36), (-95, -72, -48, -24, 0, 25), (-20, 0, 20), _SIZES
+            )
         ]
         picked: list[Vector] = []
-        for cost, wanted in ((self.cost, 2), (self._cost_as_air, 4)):
+        for cost, wanted in ((self.cost, 4), (self._cost_as_air, 8)):
             for pose in _ranked(poses, cost, points, level):
                 if len(picked) >= wanted:
                     break
@@ -251,12 +255,15 @@ class _Search:
         """Return one start each for a head on its face and two upside down (wrong patient position)."""
         picked = []
         for flip in ((0.0, 0.0, np.pi), (0.0, np.pi, 0.0), (np.pi, 0.0, 0.0)):
-            poses = [self._turn(flip, turn, height) for turn in (-25, 0, 25) for height in (-50, -20, 10)]
+            poses = [
+                self._turn(flip, turn, height, size)
+                for turn, height, size in itertools.product((-25, 0, 25), (-50, -20, 10), _SIZES)
+            ]
             picked.append(_ranked(poses, self.cost, points, level)[0])
         return picked
 
-    def _turn(self, flip: tuple[float, float, float], turn: float, height: float) -> Vector:
-        pose = np.array([0, 0, height, *(np.asarray(flip) * _UNIT), 0.0])
+    def _turn(self, flip: tuple[float, float, float], turn: float, height: float, size: float) -> Vector:
+        pose = np.array([0, 0, height, *(np.asarray(flip) * _UNIT), size])
         pose[3] += np.deg2rad(turn) * _UNIT
         if not flip[2]:  # upside down: the vertex is at the bottom
             shift = np.array([0.0, 0.0, self._bottom + 70.0 - self._centre[2]])

@@ -35,7 +35,7 @@ class Stencil:
     low : tuple of int
         First voxel of the box.
     labels : ndarray of uint8
-        1 removed, 2 filled when it is air, 0 untouched.
+        1 removed, 2 filled, 0 untouched. `apply` clears the 2 where the first volume holds no air.
     """
 
     low: tuple[int, int, int]
@@ -188,7 +188,9 @@ def _pieces(scene: Scene, stencil: Stencil, plug: Plug, comparisons: list[Compar
             window, labels = meeting
             part = stored[window]
             part[labels == REMOVED] = air
-            part[(labels == PLUGGED) & (volume.values(part) < plug.below)] = tissue
+            if repeat == 0:  # the mask says what was filled, not what might have been
+                labels[(labels == PLUGGED) & (volume.values(part) >= plug.below)] = 0
+            part[labels == PLUGGED] = tissue
         for comparison in comparisons:
             comparison.add(repeat, start, before, stored)
         yield stored.tobytes(order="F")

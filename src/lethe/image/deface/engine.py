@@ -66,9 +66,11 @@ REASONS = {
     "weak-match": "The head could not be matched with the average head well enough.",
     "implausible-size": "The match needs a head size that does not occur.",
     "second-pose": "Two different positions of the head match nearly equally well.",
+    "front-unsure": "The air of nose and sinuses is not where the face should be.",
     "brain-not-confirmed": "The image does not confirm where the average head says the brain is.",
     "no-orientation": "The header names no coordinate system, so left, right, front and back are guesses.",
     "header-extension": "The header carries an extension, which may hold identifiers.",
+    "front-remains": "Eyes, nose or mouth are not far enough from where they were.",
     "face-remains": "Too much of the facial skin is still there.",
     "close-to-brain": "The removed region comes too close to the brain.",
     "face-partly-missing": "Part of the face was missing before: cut, masked or lost in noise.",
@@ -82,6 +84,7 @@ class Plan:
 
     scene: Scene
     head: Head
+    template: Template
     pose: Alignment
     protection: Protection
     region: Region
@@ -92,9 +95,9 @@ class Plan:
         """Return the reasons not to trust this plan."""
         volume = self.scene.volume
         return doubts(
-            self.head,
             self.pose,
             self.protection,
+            self.expectation,
             oriented=any(code > 0 for code in volume.form_codes),
             extended=volume.extended,
         )
@@ -128,6 +131,7 @@ def make_plan(source: Path, *, modality: str = "auto", pictures: bool = False) -
     return Plan(
         scene,
         head,
+        template,
         pose,
         protection,
         region,
@@ -174,8 +178,7 @@ def deface_file(
     Misconfigured
         When source and target are the same file, or an output folder does not exist.
     """
-    outputs = [path for path in (target, mask, report) if path is not None]
-    _check_places(source, [*outputs, *([pictures / "x"] if pictures else [])])
+    _check_places(source, [path for path in (target, mask, report, pictures) if path is not None])
     plan = make_plan(source, modality=modality, pictures=pictures is not None)
     result, after = _write(plan, target, mask)
     if result.verdict is Verdict.FAIL:
@@ -262,7 +265,7 @@ def _pass_on(plan: Plan, reason: str, target: Path, mask: Path | None) -> Deface
             sink.write(stored.tobytes(order="F"))
 
     _commit(volume, target, content, mask, empty, lambda: True)
-    nothing = Effect(0, float("inf"), 0.0, 0.0)
+    nothing = Effect(0, float("inf"), 0.0, None, 0.0)
     return DefaceReport(Verdict.NO_FACE, [reason], _measures(plan, nothing, 0))
 
 
@@ -270,7 +273,7 @@ def judge_changes(plan: Plan, comparison: Comparison) -> DefaceReport:
     """Judge what really changed between source and result."""
     means, affine = comparison.changed.result()
     changed: Array3 = plan.head.grid.carry(means, affine, np.eye(4))
-    effect = measure(plan.head, plan.protection, plan.expectation, changed)
+    effect = measure(plan.head, plan.template, plan.pose, plan.protection, plan.expectation, changed)
     decision, reasons = verdict(plan.expectation, effect, plan.doubts())
     return DefaceReport(decision, reasons, _measures(plan, effect, comparison.voxels_changed))
 

@@ -299,4 +299,4 @@ def mask_header(volume: Volume) -> bytes:
     header["magic"] = b"n+1"
     stream = io.BytesIO()
     header.write_to(stream)
-    return stream.getvalue() + bytes(4)
+    return stream.getvalue()[:352].ljust(352, b"\0")

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from .align import Alignment
+from .front import Front, front
 from .grid import Array3
 from .head import Head
 from .morph import Mask, depth, distance_to
+from .plug import solid_head
 from .protect import Protection
 from .region import Region, tissue
+from .scene import Modality
 from .template import Template
 
 NMI_MINIMUM = 1.05
@@ -21,9 +24,14 @@ SCALE_LIMITS = (0.75, 1.35)  # a three-year-old needs 1.29 on one axis
 SKIN_MINIMUM = 0.70
 CLEARANCE_MM = 2.0
 FACE_MINIMUM_CM2 = 6.0
-FACE_MISSING = 0.12
-FACE_PRESENT = 0.40
+AIR_MINIMUM = 0.04
+RECESSION_GONE_MM = 18.0
+RECESSION_DOUBT_MM = 11.0
+MOVED_MM = 8.0
+MOVED_MINIMUM = 0.85
 _SKIN_MM = 3.0
+_DEEP_SEEN = 0.3  # share of the deep face that must be in view before its air says anything
+_NECK_MIDDLE_Y = -15.0  # MNI; the deep face and its mirror image behind this plane
 
 
 class Verdict(StrEnum):
@@ -44,14 +52,23 @@ class Expectation:
     face_cm2 : float
         Area of facial skin that should be in view.
     face_present : float
-        Share of the expected face that is tissue; near 0 in an image that was de-faced before.
+        Share of the expected face that is tissue.
+    front : Front
+        Foremost points of the middle face; they lie far back in an image that was de-faced before.
     skin : ndarray of bool
         Facial skin of this head on its grid.
+    air_ahead : float or None
+        Share of air (nose, sinuses, mouth) in the deep face; None when too little of it is in view.
+    air_behind : float
+        The same where the face would be if front and back were swapped.
     """
 
     face_cm2: float
     face_present: float
+    front: Front
     skin: Mask
+    air_ahead: float | None
+    air_behind: float
 
 
 def expect(head: Head, template: Template, pose: Alignment, region: Region) -> Expectation:
@@ -74,7 +91,33 @@ def expect(head: Head, template: Template, pose: Alignment, region: Region) -> E
     inside = model & region.remove & region.sector & grid.valid
     present = float((inside & tissue(head)).sum() / max(int(inside.sum()), 1))
     skin = head.mask & region.sector & (depth(head.mask | ~grid.valid, grid.spacing) <= _SKIN_MM)
-    return Expectation(float(shell.sum()) * grid.spacing**2 / 100.0, present, skin & tissue(head))
+    ahead, behind = _air_shares(head, pose, region)
+    area = float(shell.sum()) * grid.spacing**2 / 100.0
+    surface = front(grid, tissue(head) & head.mask, template, pose)
+    return Expectation(area, present, surface, skin & tissue(head), ahead, behind)
+
+
+def _air_shares(head: Head, pose: Alignment, region: Region) -> tuple[float | None, float]:
+    """Look for the air of nose and sinuses, which the back of the neck does not have.
+
+    This is the one thing that tells front from back without the template.
+    """
+    values = head.grid.values
+    dark = values < (-300.0 if head.modality is Modality.CT else 0.25 * float(np.median(values[head.mask])))
+    inside = solid_head(head) & head.grid.valid
+    x, y, z = region.coordinates
+    shares = []
+    for depth_y in (y, 2 * _NECK_MIDDLE_Y - y):
+        deep = (np.abs(x) < 40.0) & (depth_y > 10.0) & (depth_y < 75.0) & (z > -105.0) & (z < -25.0) & inside
+        whole = 80.0 * 65.0 * 80.0 / abs(float(np.linalg.det(pose.to_mni[:3, :3])))
+        seen = float(deep.sum()) * head.grid.spacing**3 / whole
+        shares.append(float((dark & deep).sum() / deep.sum()) if seen > _DEEP_SEEN else None)
+    return shares[0], shares[1] or 0.0
+
+
+def _swapped(expectation: Expectation) -> bool:
+    ahead = expectation.air_ahead
+    return ahead is not None and (ahead < AIR_MINIMUM or ahead < 1.5 * expectation.air_behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +132,8 @@ class Effect:
         Shortest distance between a removed and a brain cell.
     skin_removed : float
         Share of the facial skin that is gone.
+    front_moved : float or None
+        Share of the middle face (eyes, nose, mouth) whose surface moved back by more than 8 mm.
     removed_ml : float
         Tissue that is gone.
     """
@@ -96,15 +141,25 @@ class Effect:
     brain_changed: int
     clearance_mm: float
     skin_removed: float
+    front_moved: float | None
     removed_ml: float
 
 
-def measure(head: Head, protection: Protection, expectation: Expectation, changed: Array3) -> Effect:
+def measure(
+    head: Head,
+    template: Template,
+    pose: Alignment,
+    protection: Protection,
+    expectation: Expectation,
+    changed: Array3,
+) -> Effect:
     """Measure the effect on the head's grid.
 
     Parameters
     ----------
     head : Head
+    template : Template
+    pose : Alignment
     protection : Protection
     expectation : Expectation
     changed : ndarray of float32
@@ -119,10 +174,12 @@ def measure(head: Head, protection: Protection, expectation: Expectation, change
     away = distance_to(gone, head.grid.spacing)
     clearance = float(away[brain].min()) if brain.any() and gone.any() else float("inf")
     skin = expectation.skin
+    after = front(head.grid, tissue(head) & head.mask & ~gone, template, pose)
     return Effect(
         brain_changed=int((gone & brain).sum()),
         clearance_mm=clearance,
         skin_removed=float((gone & skin).sum() / skin.sum()) if skin.any() else 1.0,
+        front_moved=expectation.front.moved(after, MOVED_MM),
         removed_ml=float((gone & tissue(head)).sum()) * head.grid.voxel_ml,
     )
 
@@ -131,19 +188,21 @@ def faceless(expectation: Expectation) -> str | None:
     """Say why an image shows no face, or None when it does."""
     if expectation.face_cm2 < FACE_MINIMUM_CM2:
         return "face-not-in-view"
-    if expectation.face_present < FACE_MISSING:
+    recession = expectation.front.recession_mm
+    if recession is not None and recession >= RECESSION_GONE_MM:
         return "already-defaced"
     return None
 
 
 def doubts(
-    head: Head, pose: Alignment, protection: Protection, *, oriented: bool, extended: bool
+    pose: Alignment, protection: Protection, expectation: Expectation, *, oriented: bool, extended: bool
 ) -> list[str]:
     """Return the reasons not to trust the pose or the file, whatever was removed."""
     found = {
         "weak-match": pose.nmi < NMI_MINIMUM,
         "implausible-size": pose.scales[0] < SCALE_LIMITS[0] or pose.scales[2] > SCALE_LIMITS[1],
-        "second-pose": pose.nmi - pose.runner_up < 0.004,
+        "second-pose": pose.nmi - pose.runner_up < (0.02 if pose.turned else 0.004),
+        "front-unsure": _swapped(expectation),
         "brain-not-confirmed": protection.overlap < 0.8,
         "no-orientation": not oriented,
         "header-extension": extended,
@@ -172,7 +231,10 @@ def verdict(expectation: Expectation, effect: Effect, doubtful: list[str]) -> tu
         reasons.append("face-remains")
     if effect.clearance_mm < CLEARANCE_MM:
         reasons.append("close-to-brain")
-    if expectation.face_present < FACE_PRESENT:
+    if effect.front_moved is not None and effect.front_moved < MOVED_MINIMUM:
+        reasons.append("front-remains")
+    recession = expectation.front.recession_mm
+    if recession is not None and recession > RECESSION_DOUBT_MM:
         reasons.append("face-partly-missing")
     if fatal:
         return Verdict.FAIL, fatal + reasons
@@ -191,7 +253,12 @@ def as_numbers(
         "brain_overlap": round(protection.overlap, 3),
         "skull_found": protection.skull_found,
         "face_in_view_cm2": round(expectation.face_cm2, 1),
+        "air_ahead": None if expectation.air_ahead is None else round(expectation.air_ahead, 3),
+        "air_behind": round(expectation.air_behind, 3),
+        "turned": pose.turned,
         "face_present": round(expectation.face_present, 3),
+        "recession_mm": expectation.front.recession_mm,
+        "front_moved": None if effect.front_moved is None else round(effect.front_moved, 3),
         "skin_removed": round(effect.skin_removed, 3),
         "clearance_mm": round(effect.clearance_mm, 1) if np.isfinite(effect.clearance_mm) else None,
         "brain_changed": effect.brain_changed,

@@ -13,6 +13,8 @@ from .region import Region, face_sector
 from .scene import Modality
 
 _REACH_MM = 8.0
+_MR_CLEARANCE_MM = 6.0
+_MR_TOP = -24.0  # above lies the forehead: what is dark there is skull
 _TISSUE_HU = 30.0
 _AIR_HU = -100.0
 
@@ -36,6 +38,11 @@ class Plug:
     below: float
 
 
+def solid_head(head: Head) -> Mask:
+    """Return the head without its openings: nostrils, mouth and ear canals belong to it."""
+    return erode(closed(head.mask, 18.0, head.grid.spacing), 3.0, head.grid.spacing)
+
+
 def plug(head: Head, protection: Protection, region: Region) -> Plug:
     """Find the sinuses, nose and mouth behind the cut.
 
@@ -55,11 +62,15 @@ def plug(head: Head, protection: Protection, region: Region) -> Plug:
     else:
         value = float(np.median(head.grid.values[head.mask]))
         below = 0.5 * value
-    solid = erode(closed(head.mask, 18.0, spacing), 3.0, spacing)
+    solid = solid_head(head)
     x, y, z = region.coordinates
     near = distance_to(region.remove, spacing) <= _REACH_MM
     ahead = face_sector(x, y + 9.0, z - 3.0)
-    fill = near & solid & ahead & (head.grid.values < below) & ~region.remove & ~protection.brain
-    if head.modality is Modality.CT:
-        fill &= distance_to(protection.brain, spacing) > 1.0
+    # dark is not always air in MR: the skull and the fluid around the brain are dark too
+    clear = distance_to(protection.brain, spacing) > (
+        1.0 if head.modality is Modality.CT else _MR_CLEARANCE_MM
+    )
+    fill = near & solid & ahead & clear & (head.grid.values < below) & ~region.remove
+    if head.modality is Modality.MR:
+        fill &= (z < _MR_TOP) & ~protection.keep
     return Plug(np.asarray(fill), value, below)

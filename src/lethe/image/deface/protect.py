@@ -19,7 +19,7 @@ from .scene import Modality
 from .template import Template
 
 _BONE_HU = 180.0
-_FOREHEAD_MM = 5.0
+_GUARD_MM = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ def _protect_mr(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
     allowed = bright & dilate(likely, 13.0, spacing) & (skin_depth > 4.0)
     grown = np.asarray(ndi.binary_dilation(core, CROSS, iterations=8, mask=allowed | core))
     grown = opened(grown, 3.0, spacing) | core
-    guard = dilate(grown, 5.0, spacing) & (skin_depth > 2.5)
+    # sulci and the fluid around the brain are dark: closing takes them in before the margin is added
+    guard = dilate(closed(grown, 4.0, spacing), _GUARD_MM, spacing) & (skin_depth > 2.5)
     overlap = _share(bright, likely & head.grid.valid)
     return Protection(keep | guard, likely | (grown & (expected > 0.02)), skin_depth, None, overlap)
