@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
+import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from .conftest import smoke
 from .server import Server
@@ -18,9 +21,9 @@ SLOW = (
 )
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    found = Server(tmp_path)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    found = Server(tmp_path_factory.mktemp("server"))
     found.start()
     yield found
     found.stop()
@@ -68,3 +71,53 @@ def test_runs_that_were_waiting_or_running_at_a_kill_end_well_after_the_restart(
     assert server.files(other, "OUT") == {"part.txt": b"begun\n", "whole.txt": b"hello"}
     rows = server.rq("GET", f"/xapi/projects/{project}/containers").json()
     assert len(rows) == 7
+
+
+def dicom_zip(patient_id: str) -> bytes:
+    """Return a zip with one small MR object."""
+    header = FileMetaDataset()
+    header.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    header.MediaStorageSOPInstanceUID = "1.2.3.4.5"
+    ds = Dataset()
+    ds.file_meta = header
+    ds.SOPClassUID, ds.SOPInstanceUID = header.MediaStorageSOPClassUID, header.MediaStorageSOPInstanceUID
+    ds.PatientName, ds.PatientID, ds.StudyDate, ds.Modality = "S1", patient_id, "20240501", "MR"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SeriesNumber, ds.InstanceNumber = "1.2.3", "1.2.3.4", 1, 1
+    target, packed = io.BytesIO(), io.BytesIO()
+    ds.save_as(target, enforce_file_format=True)
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.dcm", target.getvalue())
+    return packed.getvalue()
+
+
+def test_scenario_s35_an_archived_session_launches_the_subscribed_command(server: Server) -> None:
+    project = server.new_project()
+    command = smoke("ls /input > /output/list.txt", inputs=[])
+    command["xnat"][0]["derived-inputs"] = []
+    command["mounts"][0]["writable"] = True
+    wrapper = server.register(command, project)
+    server.rq("PUT", "/xapi/events/prefs", json={"enabled": True})
+    kind = "org.nrg.xnat.eventservice.events.SessionEvent"
+    actions = server.rq(
+        "GET", f"/xapi/projects/{project}/events/actionsbyevent", params={"event-type": kind}
+    ).json()
+    (key,) = [one["action-key"] for one in actions if one["action-key"].endswith(f":{wrapper}")]
+    wish = {"event-type": kind, "status": "CREATED", "project-ids": [project]}
+    body = {"name": "s", "active": True, "act-as-event-user": False, "action-key": key, "attributes": {}}
+    answer = server.rq(
+        "POST", f"/xapi/projects/{project}/events/subscription", json={**body, "event-filter": wish}
+    )
+    assert answer.status_code == 201
+    assert answer.text.rsplit(":", 1)[1].isdigit()
+    path = f"/data/services/import?project={project}&dest=/archive&inbody=true"
+    answer = server.rq("POST", path, data=dicom_zip("EV"), headers={"Content-Type": "application/zip"})
+    assert answer.status_code in (200, 201), answer.text
+    deadline = time.monotonic() + 20
+    rows: list[dict[str, str]] = []
+    while not rows:
+        assert time.monotonic() < deadline
+        rows = server.rq("GET", f"/xapi/projects/{project}/containers").json()
+    assert server.wait(rows[0]["workflow-id"]) == "Complete"
+    (found,) = server.rq("POST", f"/xapi/projects/{project}/events/delivered", json={}).json()
+    assert [step["status"] for step in found["status"]][-1] == "ACTION_STEP"

@@ -138,7 +138,25 @@ class Runner:
 
     # ---- scheduling -----------------------------------------------------------------------------
 
+    def _sweep(self) -> None:
+        """Remove what a server left that was killed between the end of a run and its tidying."""
+        for folder in (self._ctx.root / "build").glob("lethe-*"):
+            run = runs.find(self._ctx, folder.name)
+            if run is not None and run.ended:
+                staging.tidy(self._ctx, run)
+            elif run is None:
+                staging.discard(folder)
+        if self._ctx.backend != "process" and self.docker().answers():
+            for name in self.docker().run_names():
+                run = runs.find(self._ctx, name)
+                if run is not None and run.ended:
+                    self.docker().remove(_shadow(self._ctx, run))
+
     def _loop(self) -> None:
+        try:
+            self._sweep()
+        except (OSError, sqlite3.OperationalError):
+            self._ctx.logger.error("left-overs of ended runs could not be removed")
         while not self._stopping.is_set():
             self._wake.wait(_LOOK_SECONDS)
             self._wake.clear()

@@ -150,9 +150,9 @@ def tidy(ctx: Context, run: Run) -> None:
                 _remove(entry)
 
 
-def discard(ctx: Context, run: Run) -> None:
-    """Remove everything of a run from the disk."""
-    _remove(build_folder(ctx, run))
+def discard(build: Path) -> None:
+    """Remove the whole folder of a run."""
+    _remove(build)
 
 
 def _remove(folder: Path) -> None:

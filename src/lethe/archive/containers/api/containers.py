@@ -148,7 +148,7 @@ def _delete(call: Call) -> Response:
     if not run.ended:
         raise Problem(400, "The run has not ended; end it first.")
     runs.delete(call.ctx, run.id)
-    staging.discard(call.ctx, run)
+    staging.discard(staging.build_folder(call.ctx, run))
     return Response(status_code=204)
 
 

@@ -246,6 +246,14 @@ class DockerBackend:
             for found in self.api().containers(all=True, filters=wanted):
                 self.api().remove_container(found["Id"], force=True, v=True)
 
+    def run_names(self) -> set[str]:
+        """Return the names of all runs whose containers the engine knows, of this archive or another."""
+        try:
+            found = self.api().containers(all=True, filters={"label": RUN_LABEL})
+        except (Unavailable, APIError, requests.RequestException):
+            return set()
+        return {str(one["Labels"][RUN_LABEL]) for one in found}
+
     # ---- images ---------------------------------------------------------------------------------
 
     def images(self) -> list[Json]:
