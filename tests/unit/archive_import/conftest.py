@@ -12,6 +12,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from lethe.archive import accounts, intake, items
@@ -61,7 +62,9 @@ def as_file(data: Dataset) -> bytes:
     return stream.getvalue()
 
 
-def study_objects(n_series: int = 2, n_instances: int = 2, study: str = "", **values: object) -> list[Dataset]:
+def study_objects(
+    n_series: int = 2, n_instances: int = 2, study: str = "", **values: object
+) -> list[Dataset]:
     """Return the objects of one study."""
     study = study or new_study()
     return [
@@ -81,8 +84,9 @@ def as_zip(objects: list[Dataset]) -> bytes:
 
 
 @pytest.fixture
-def ctx(tmp_path: Path) -> Iterator[Context]:
+def ctx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
     """An archive with users alice (owner of P) and bob, and admin."""
+    monkeypatch.setattr(accounts, "_COST", {"n": 16, "r": 8, "p": 1})
     context = open_context(tmp_path / "root")
     for login in ("admin", "alice", "bob"):
         accounts.create_user(context, login, password=login, email=f"{login}@example.org")
@@ -102,9 +106,8 @@ def alice(ctx: Context) -> User:
 @pytest.fixture
 def client(ctx: Context) -> Iterator[TestClient]:
     """Alice at the import part of the archive."""
-    app = Starlette(routes=list(intake.routes(ctx)))
-    gated = Gate(app, ctx=ctx, sessions=Sessions(ctx))
-    with TestClient(gated, raise_server_exceptions=True) as found:
+    gate = Middleware(Gate, ctx=ctx, sessions=Sessions(ctx))
+    with TestClient(Starlette(routes=list(intake.routes(ctx)), middleware=[gate])) as found:
         found.auth = ("alice", "alice")
         yield found
 
