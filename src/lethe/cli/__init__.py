@@ -12,6 +12,7 @@ import sys
 import click
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from lethe.errors import Outcome
 
@@ -44,5 +45,5 @@ def main() -> None:
     try:
         group.main(args=sys.argv[1:], prog_name="lethe", standalone_mode=True)
     except Outcome as outcome:
-        Console(stderr=True).print(f"[bold red]lethe:[/] {outcome}", highlight=False, markup=True)
+        Console(stderr=True).print(f"[bold red]lethe:[/] {escape(str(outcome))}", highlight=False, markup=True)
         sys.exit(outcome.exit_code)
