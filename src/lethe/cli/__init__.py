@@ -45,5 +45,6 @@ def main() -> None:
     try:
         group.main(args=sys.argv[1:], prog_name="lethe", standalone_mode=True)
     except Outcome as outcome:
-        Console(stderr=True).print(f"[bold red]lethe:[/] {escape(str(outcome))}", highlight=False, markup=True)
+        text = escape(str(outcome))  # the code in brackets is not markup
+        Console(stderr=True).print(f"[bold red]lethe:[/] {text}", highlight=False, markup=True)
         sys.exit(outcome.exit_code)

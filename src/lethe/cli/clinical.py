@@ -26,11 +26,12 @@ from lethe.clinical.eligibility import RuleSet
 from lethe.clinical.noise import read_noise_key, write_noise_key
 from lethe.clinical.page import as_page
 from lethe.clinical.release import write_release
+from lethe.clinical.risk import assess
 from lethe.errors import Misconfigured, Refused
 from lethe.files import write_bytes
 from lethe.identity import IntakeSession
 
-HELP = "Clinical tables: dictionary, check, link, scramble."
+HELP = "Clinical tables: dictionary, check, link, scramble, risk."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
@@ -157,6 +158,38 @@ def scramble(
         typer.echo(json.dumps(released.report.as_dict(), indent=2, sort_keys=True))
     else:
         _show_report(released.report)
+
+
+@app.command()
+def risk(
+    linked: Annotated[Path, typer.Argument(help="Linked table, before scrambling: table.csv.")],
+    released: Annotated[Path, typer.Argument(help="Released table: clinical.csv.")],
+    known: Annotated[
+        str, typer.Option(help="Variables whose true values the attacker knows.")
+    ] = "glucose,creatinine,platelets,crp",
+    quasi: Annotated[str, typer.Option(help="Variables that recognise a patient.")] = "age,sex,centre,mrs_3m",
+    dictionary: Dict = None,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Attack a released table as an informed neighbour would, and count the patients who stand alone.
+
+    Example: lethe clinical risk intake/table.csv clinical/clinical.csv --known glucose,creatinine
+    """
+    loaded = Dictionary.load(dictionary)
+    tables = [read_table(path, loaded, patient_column=PRID) for path in (linked, released)]
+    report = assess(*tables, loaded, known=known.split(","), quasi=quasi.split(","))
+    if output is Output.JSON:
+        typer.echo(json.dumps(report.as_dict(), indent=2, sort_keys=True))
+        return
+    table = Table("attack with " + ", ".join(report.known), "patients re-linked")
+    table.add_row("blind guess", f"{report.guess:.2%}")
+    table.add_row("as released", f"{report.relinked:.1%}")
+    for name, share in report.steps.items():
+        table.add_row(f"after {name}", f"{share:.1%}")
+    groups = Table("groups by " + ", ".join(report.quasi), "smallest", "alone", "below five")
+    for name, one in (("before", report.before), ("after", report.after)):
+        groups.add_row(name, str(one.smallest), f"{one.unique:.1%}", f"{one.small:.1%}")
+    Console().print(table, groups)
 
 
 def _show_check(report: CheckReport) -> None:

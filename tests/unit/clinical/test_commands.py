@@ -56,6 +56,10 @@ def test_from_registry_to_released_table_and_sealed_session(tmp_path, lethe):
     assert not intake.exists()
     lethe("clinical", "link", registry, "--session", session[0], "--key", session[2], "--to", intake)
     lethe("clinical", "scramble", intake / "table.csv", "--noise-key", intake / "noise.key", "--to", out)
+    attack = json.loads(
+        lethe("clinical", "risk", intake / "table.csv", out / "clinical.csv", "--output", "json")
+    )
+    assert attack["relinked"] > attack["guess"]
     lethe("intake", "seal", *session, code=2)
     lethe("intake", "seal", *session, "--yes")
     assert not (tmp_path / "key").exists()
