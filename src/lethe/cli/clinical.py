@@ -176,8 +176,8 @@ def risk(
     Example: lethe clinical risk intake/table.csv clinical/clinical.csv --known glucose,creatinine
     """
     loaded = Dictionary.load(dictionary)
-    tables = [read_table(path, loaded, patient_column=PRID) for path in (linked, released)]
-    report = assess(*tables, loaded, known=known.split(","), quasi=quasi.split(","))
+    before, after = (read_table(path, loaded, patient_column=PRID) for path in (linked, released))
+    report = assess(before, after, loaded, known=known.split(","), quasi=quasi.split(","))
     if output is Output.JSON:
         typer.echo(json.dumps(report.as_dict(), indent=2, sort_keys=True))
         return
