@@ -246,3 +246,60 @@ def test_fifty_runs_in_bulk_none_lost_none_doubled(site: Site) -> None:
     rows = site.send("GET", "/projects/P/containers", "member").json()
     assert [row["status"] for row in rows] == ["Complete"] * 50
     assert all(site.files("OUT", accession) == {"x": b"helloran\n"} for accession in accessions)
+
+
+QC = (
+    '<xnat:QCAssessment xmlns:xnat="http://nrg.wustl.edu/xnat" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xnat:{kind}" label="QC1">'
+    "<xnat:date>2024-05-02</xnat:date></xnat:QCAssessment>"
+)
+
+
+def handlers(*more: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"name": "a", "type": "Assessor", "accepts-command-output": "out", "as-a-child-of": "session"},
+        *more,
+    ]
+
+
+def test_an_assessor_is_made_of_xml_and_files_are_attached_to_it(site: Site) -> None:
+    text = QC.format(kind="qcManualAssessorData")
+    command = smoke(f"mkdir /output/x /output/f; echo '{text}' > /output/x/a.xml; echo 1 > /output/f/data")
+    command["outputs"] = [
+        {"name": "out", "mount": "o", "path": "x", "required": True},
+        {"name": "files", "mount": "o", "path": "f", "required": True},
+    ]
+    below = {"name": "b", "accepts-command-output": "files", "as-a-child-of": "a", "label": "DATA"}
+    command["xnat"][0]["output-handlers"] = handlers(below)
+    _, wrapper = site.register(command)
+    for _ in range(2):
+        workflow = site.launch(wrapper, {"session": f"/archive/experiments/{site.session}"})
+        assert site.wait(workflow) == "Complete", site.message(workflow)
+    session = items.find_experiment(site.ctx, site.session)
+    assert session is not None
+    (assessor,) = items.children(site.ctx, session, "assessor")
+    assert (assessor.label, assessor.xsi_type) == ("QC1", "xnat:qcManualAssessorData")
+    assert assessor.data["date"] == "2024-05-02"
+    (resource,) = content.list_resources(site.ctx, [assessor])
+    assert [entry.path for entry in content.list_files(site.ctx, resource)] == ["data"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "echo 'no xml' > /output/a.xml",
+        "echo '<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><x>&e;</x>' > /output/a.xml",
+        f"echo '{QC.format(kind='mrSessionData')}' > /output/a.xml",
+        "touch /output/a.txt",
+        "touch /output/a.xml /output/b.xml",
+    ],
+)
+def test_an_assessor_that_is_not_one_good_xml_file_fails_the_run(site: Site, line: str) -> None:
+    command = smoke(line)
+    command["xnat"][0]["output-handlers"] = handlers()
+    _, wrapper = site.register(command)
+    workflow = site.launch(wrapper, {"session": f"/archive/experiments/{site.session}"})
+    assert site.wait(workflow) == "Failed (Upload)"
+    session = items.find_experiment(site.ctx, site.session)
+    assert session is not None
+    assert items.children(site.ctx, session, "assessor") == []

@@ -271,7 +271,7 @@ class Execution:
             for entry in (item for items in received for item in items):
                 entry.temporary.unlink(missing_ok=True)
             raise
-        for stored in done:
+        for stored in (one for one in done if "/resources/" in one.uri):
             event = Event(
                 "ResourceEvent", "CREATED", run.project, stored.uri, "xnat:resourceCatalog", run.login
             )

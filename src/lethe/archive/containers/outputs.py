@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lethe.archive import access, content, uris
+from lethe.archive import access, content, items, uris
 from lethe.archive.containers.resolve import OutputPlan, Plan
 from lethe.archive.containers.runs import Run
 from lethe.archive.containers.staging import attempt_folder
 from lethe.archive.context import Context
-from lethe.archive.model import User
+from lethe.archive.model import EXPERIMENT, Item, User
 from lethe.archive.problem import Problem
+from lethe.archive.types import xml
+from lethe.archive.types.table import is_a
 from lethe.errors import Refused
 
 
@@ -94,7 +96,7 @@ def _regular_files(mount: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """One output in the archive: handler name and the URI of its resource."""
+    """One output in the archive: handler name and the URI of its resource, assessor or scan."""
 
     handler: str
     uri: str
@@ -128,34 +130,75 @@ def _incoming(ctx: Context, plan: OutputPlan, name: str, path: Path) -> content.
 def upload(
     ctx: Context, user: User, collected: Sequence[Collected], received: Sequence[Sequence[content.Incoming]]
 ) -> list[Uploaded]:
-    """Add the received files to the resources of their parents. Called inside ``ctx.store.write()``.
+    """Add the received files to what is above them. Called inside ``ctx.store.write()``.
 
     A resource that exists is added to; a file of the same name is replaced, so that a relaunch leaves the
-    newest result and doubles nothing.
+    newest result and doubles nothing. The same holds for an assessor or scan of the same label.
 
     Raises
     ------
     Problem
         The user may not edit the parent (any more), a label or a file name is not allowed.
+    Refused
+        ``output-xml``: an assessor or scan is not made of exactly one XML file that describes it.
     """
-    done = []
+    done: dict[str, Uploaded] = {}
     for one, files in zip(collected, received, strict=True):
         if not files:
             continue
-        plan = one.plan
-        item = uris.resolve_uri(ctx, plan.parent).item
-        access.require(ctx, user, item, "edit")
-        resource, _ = content.ensure_resource(
-            ctx,
-            item,
-            plan.label,
-            login=user.login,
-            format=plan.format,
-            content=plan.content,
-            tags=",".join(plan.tags),
-            description=plan.description,
-        )
-        if content.add_files(ctx, resource, files, login=user.login, overwrite=True):
-            raise Problem(409, "An output file exists already.")
-        done.append(Uploaded(plan.name, uris.uri_of(ctx, item, resource), len(files)))
-    return done
+        above = done.get(one.plan.parent_handler)
+        if one.plan.parent_handler and above is None:
+            raise Refused("output-parent", f"Output '{one.plan.name}' has no object to be attached to.")
+        parent = uris.resolve_uri(ctx, above.uri if above else one.plan.parent).item
+        store = _store_resource if one.plan.type == "Resource" else _store_item
+        done[one.plan.name] = store(ctx, user, one.plan, parent, files)
+    return list(done.values())
+
+
+def _store_resource(
+    ctx: Context, user: User, plan: OutputPlan, parent: Item, files: Sequence[content.Incoming]
+) -> Uploaded:
+    access.require(ctx, user, parent, "edit")
+    resource, _ = content.ensure_resource(
+        ctx,
+        parent,
+        plan.label,
+        login=user.login,
+        format=plan.format,
+        content=plan.content,
+        tags=",".join(plan.tags),
+        description=plan.description,
+    )
+    if content.add_files(ctx, resource, files, login=user.login, overwrite=True):
+        raise Problem(409, "An output file exists already.")
+    return Uploaded(plan.name, uris.uri_of(ctx, parent, resource), len(files))
+
+
+_BASES = {"Assessor": "xnat:imageAssessorData", "Scan": "xnat:imageScanData"}
+
+
+def _store_item(
+    ctx: Context, user: User, plan: OutputPlan, parent: Item, files: Sequence[content.Incoming]
+) -> Uploaded:
+    """Make an assessor or scan of the one XML file of an output."""
+    access.require(ctx, user, parent, "create")
+    if len(files) != 1 or not files[0].path.endswith(".xml") or parent.kind != EXPERIMENT:
+        raise Refused("output-xml", f"Output '{plan.name}' must be one XML file for a session.")
+    body = files[0].temporary.read_bytes()
+    files[0].temporary.unlink()
+    xsi_type, data = xml.read(body)
+    if not is_a(xsi_type.name, _BASES[plan.type]):
+        raise Refused("output-xml", f"The XML of output '{plan.name}' does not describe a {plan.type}.")
+    named = {key: str(data.pop(key)) for key in _IDENTITY if key in data}
+    if plan.type == "Assessor":
+        label = named.get("label") or f"{parent.label}_{plan.label}"
+        item, new = items.ensure_assessor(ctx, parent, label, xsi_type.name, login=user.login, data=data)
+    else:
+        number = named.get("ID") or plan.label
+        item, new = items.ensure_scan(ctx, parent, number, xsi_type.name, login=user.login, data=data)
+    if not new:
+        items.set_data(ctx, item, {**item.data, **data}, login=user.login)
+    return Uploaded(plan.name, uris.uri_of(ctx, item), 1)
+
+
+_IDENTITY = ("ID", "project", "label", "imageSession_ID", "image_session_ID", "subject_ID")

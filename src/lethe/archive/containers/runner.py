@@ -112,14 +112,13 @@ class Runner:
         for run in runs.in_state(self._ctx, runs.RUNNING):
             if run.backend == "docker" and run.handle and self._still_known(run):
                 self._launch(run, self.docker(), "resume")
-            elif run.attempt >= MOST_ATTEMPTS:
-                step = Change(runs.FAILED, f"The run was interrupted {run.attempt} times.")
-                runs.end(self._ctx, run.id, step)
-                staging.tidy(self._ctx, run)
             else:
                 self._again(run)
         for run in runs.in_state(self._ctx, runs.FINALIZING):
-            self._launch(run, self.docker() if run.backend == "docker" else self._process, "finish")
+            self._finish(run)
+
+    def _finish(self, run: Run) -> None:
+        self._launch(run, self.docker() if run.backend == "docker" else self._process, "finish")
 
     def _still_known(self, run: Run) -> bool:
         try:
@@ -128,9 +127,14 @@ class Runner:
             return True  # the engine is away: who waits for the container will see
 
     def _again(self, run: Run) -> None:
-        """Put an interrupted run back: it will start from an empty output folder."""
+        """Put an interrupted run back: it will start from an empty output folder; but not for ever."""
         if run.backend == "docker":
             self.docker().remove(_shadow(self._ctx, run))
+        if run.attempt >= MOST_ATTEMPTS:
+            step = Change(runs.FAILED, f"The run was interrupted {run.attempt} times.")
+            runs.end(self._ctx, run.id, step)
+            staging.tidy(self._ctx, run)
+            return
         step = Change("Queued", "The run was interrupted and starts again.")
         runs.change(
             self._ctx, run.id, step, state=runs.WAITING, attempt=run.attempt + 1, handle="", plan=None
@@ -168,7 +172,19 @@ class Runner:
                         "the queue of commands could not be read; next try in %g s", _LOOK_SECONDS
                     )
 
+    def _stranded(self, state: str) -> list[Run]:
+        """Return the runs in a state that no thread works on: their end could not be written (full disk)."""
+        with self._lock:
+            active = set(self._active)
+        # asked after that: what had ended in between is not in the state any more
+        found = [run for run in runs.in_state(self._ctx, state) if run.id not in active]
+        return [] if self._stopping.is_set() else found
+
     def _fill(self) -> None:
+        for run in self._stranded(runs.FINALIZING):
+            self._finish(run)
+        for run in self._stranded(runs.RUNNING):
+            self._again(run)
         for run in runs.in_state(self._ctx, runs.WAITING):
             share = self._share(run)
             with self._lock:
@@ -206,6 +222,8 @@ class Runner:
         """Run the steps; whatever goes wrong ends this run and no other."""
         try:
             action()
+        except sqlite3.OperationalError:
+            self._ctx.logger.error("run %d: its state could not be written; it is tried again", run.id)
         except Outcome as outcome:
             runs.end(self._ctx, run.id, Change(runs.FAILED, outcome.sentence))
         except Exception as error:  # noqa: BLE001  the one place where a run's own errors end
@@ -220,7 +238,8 @@ class Runner:
         finally:
             with self._lock:
                 self._active.pop(run.id, None)
-            self._wake.set()
+            if not self._stopping.is_set():
+                self._wake.set()
 
 
 def _shadow(ctx: Context, run: Run) -> RunSpec:
