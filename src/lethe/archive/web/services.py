@@ -16,7 +16,7 @@ from lethe.archive.model import User
 from lethe.archive.problem import Problem
 from lethe.archive.types.table import TYPES, is_a
 from lethe.archive.types.xpath import split_type
-from lethe.archive.web import answers, configs, pars, projects
+from lethe.archive.web import answers, configs, pars, projects, searching
 from lethe.archive.web.documents import stamp
 from lethe.archive.web.gate import session_cookie
 from lethe.archive.web.request import Call, small_body, user_of
@@ -117,6 +117,7 @@ def routes(ctx: Context, sessions: Sessions) -> list[BaseRoute]:
         Route("/data/services/workflows/{pipeline}", wrap(_workflows)),
         Route("/data/services/scan-quality-labels", wrap(_quality)),
         Route("/data/services/scan-quality-labels/{project}", wrap(_quality)),
+        Route("/data/search", wrap(searching.search), methods=["POST"]),
         Route("/data/search/elements", wrap(_elements)),
         Route("/data/search/elements/{name}", wrap(_element)),
         *(Route(f"/data/{word}", wrap(_distinct(word))) for word in ("scan_types", "scanners")),
@@ -314,22 +315,18 @@ def _elements(call: Call, names: dict[str, str]) -> Response:
 
 def _element(call: Call, names: dict[str, str]) -> Response:
     prefix, _ = split_type(names["name"] + "/")
-    if prefix is None:
+    if prefix is None or not any(is_a(prefix.name, root) for _, root in searching.ROOTS):
         raise Problem(404, "The data type is not known here.")
     columns = ["FIELD_ID", "HEADER", "SUMMARY", "TYPE", "REQUIRES_VALUE", "DESC", "ELEMENT_NAME", "SRC"]
     return answers.table(answers.Table(columns, _search_fields(prefix.name)), call.format)
 
 
 def _search_fields(name: str) -> list[dict[str, object]]:
-    common = ["LABEL", "PROJECT", "INSERT_DATE", "INSERT_USER"]
-    if is_a(name, "xnat:subjectData"):
-        common = ["SUBJECT_ID", "SUBJECT_LABEL", *common[1:]]
-    elif is_a(name, "xnat:experimentData"):
-        common = ["EXPT_ID", *common, "DATE"]
+    kind = next(kind for kind, root in searching.ROOTS if is_a(name, root))
     return [
         {
             "FIELD_ID": field, "HEADER": field.title(), "SUMMARY": f"{name}.{field}", "TYPE": "string",
             "REQUIRES_VALUE": "false", "DESC": "", "ELEMENT_NAME": name, "SRC": 0,
         }
-        for field in common
+        for field in searching.DISPLAY[kind]
     ]  # fmt: skip

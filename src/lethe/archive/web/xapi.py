@@ -17,7 +17,7 @@ from lethe.archive.problem import Problem, not_found
 from lethe.archive.settings import OPEN
 from lethe.archive.types.table import TYPES
 from lethe.archive.types.xsd import schema
-from lethe.archive.web import answers, pars
+from lethe.archive.web import answers, custom, pars
 from lethe.archive.web.request import Call
 from lethe.archive.web.services import in_thread
 from lethe.governance.roles import Right
@@ -61,7 +61,7 @@ def routes(ctx: Context) -> list[BaseRoute]:
             }
         )
 
-    get_post = ["GET", "POST"]
+    get_post, any_way = ["GET", "POST"], ["GET", "PUT", "DELETE"]
     return [
         Route("/xapi/siteConfig/buildInfo", in_thread(ctx, lambda call, _: answers.as_json(build()))),
         Route("/xapi/siteConfig/uptime", in_thread(ctx, uptime)),
@@ -74,6 +74,9 @@ def routes(ctx: Context) -> list[BaseRoute]:
         Route("/xapi/schemas/datatypes", in_thread(ctx, _types)),
         Route("/xapi/schemas/datatypes/all", in_thread(ctx, _types)),
         Route("/xapi/schemas/{name:path}", in_thread(ctx, _schema)),
+        Route(
+            "/xapi/custom-fields/{path:path}", in_thread(ctx, custom.serve), methods=["GET", "PUT", "DELETE"]
+        ),
         Route("/xapi/access/projects", in_thread(ctx, _projects)),
         Route("/xapi/projects/{project}/access-requests", in_thread(ctx, _request_access), methods=["POST"]),
     ]
