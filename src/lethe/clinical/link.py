@@ -74,7 +74,7 @@ def link_table(
         if name in table.columns and variable.role not in DROPPED:
             cells = table[name].tolist()
             linked[name] = _shifted(name, cells, dictionary, days) if variable.role is Role.DATE else cells
-    return pd.DataFrame(linked, dtype=object).sort_values(PRID, ignore_index=True).copy()
+    return pd.DataFrame(linked, dtype=object).sort_values(PRID, ignore_index=True)
 
 
 def _shifted(name: str, cells: list[str], dictionary: Dictionary, days: list[int]) -> list[str]:

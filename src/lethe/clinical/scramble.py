@@ -82,7 +82,7 @@ def scramble_table(table: pd.DataFrame, dictionary: Dictionary, *, noise_key: by
             released[name] = cells
             reports.append(told)
     report = ScrambleReport(dictionary.name, dictionary.version, len(prids), tuple(reports))
-    return Scrambled(pd.DataFrame(released, dtype=object).copy(), report)
+    return Scrambled(pd.DataFrame(released, dtype=object), report)
 
 
 def factors(noise_key: bytes, prids: Sequence[str], variable: str) -> npt.NDArray[np.float64]:

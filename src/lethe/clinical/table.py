@@ -135,7 +135,7 @@ def _frame(rows: Sequence[Sequence[str]]) -> pd.DataFrame:
         if len(cells) < width:
             raise Refused("csv-ragged", f"Row {row} has fewer cells than the header.")
     columns = zip(*(cells[:width] for cells in body), strict=True)
-    return pd.DataFrame(dict(zip(header, map(list, columns), strict=True)), dtype=object).copy()
+    return pd.DataFrame(dict(zip(header, map(list, columns), strict=True)), dtype=object)
 
 
 def _width(cells: Sequence[str]) -> int:
