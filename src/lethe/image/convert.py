@@ -105,7 +105,7 @@ def _convert(
     scalings = {frame.scaling for instance in ordered for frame in instance.frames}
     with Run([i.path for i in ordered], work, scaling_varies=len(scalings) > 1) as run:
         # Our own reading goes on while dcm2niix works on the other core.
-        pixels = {instance.path: read_pixels(instance.path) for instance in ordered}
+        pixels = {instance.path: read_pixels(instance) for instance in ordered}
         raws = run.images()
     images, affines = {}, {}
     names = _names(len(raws))

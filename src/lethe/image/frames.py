@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pydicom
 from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from lethe.image.values import Vector, clock, number, vector, whole, word, words
 
 # What a damaged file makes the reader raise; each means: this file is not a whole DICOM object.
 UNREADABLE = (
@@ -34,7 +37,12 @@ UNREADABLE = (
     struct.error,
 )
 
-Vector = tuple[float, ...]
+# Uncompressed transfer syntaxes: byte order, and whether the VR is written.
+_NATIVE: dict[str, tuple[str, bool]] = {
+    ImplicitVRLittleEndian: ("<", False),
+    ExplicitVRLittleEndian: ("<", True),
+    ExplicitVRBigEndian: (">", True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,10 @@ class Frame:
         Rescale to physical values.
     precise : float or None
         Philips' private scale slope, which makes values comparable between scans.
-    temporal, acquisition, echo, trigger, seconds, b_value, component
+    temporal, acquisition, echo, trigger, seconds, b_value, direction, component
         Evidence that tells frames at one position apart (time in seconds of the day).
+    in_stack : int or None
+        InStackPositionNumber of an enhanced frame.
     """
 
     path: Path
@@ -79,6 +89,7 @@ class Frame:
     direction: Vector | None = None
     component: str = ""
     location: float | None = None
+    in_stack: int | None = None
 
     @property
     def scaling(self) -> tuple[float, float]:
@@ -108,6 +119,31 @@ class Instance:
     between: float | None
     enhanced: bool
     manufacturer: str
+    declared_frames: int
+    declared_parts: int
+    pixels: PixelPlace | None
+
+
+@dataclass(frozen=True, slots=True)
+class PixelPlace:
+    """Where uncompressed grey pixels lie in a file, so that they need not be looked for twice.
+
+    Attributes
+    ----------
+    offset : int
+        First byte of the values.
+    length : int
+        Number of bytes that the header announces.
+    dtype : str
+        Numpy type of a stored value, byte order included.
+    bits_stored : int
+        Bits in use; the upper ones may hold anything.
+    """
+
+    offset: int
+    length: int
+    dtype: str
+    bits_stored: int
 
 
 @contextmanager
@@ -136,8 +172,7 @@ def read_instance(path: Path) -> Instance:
         When the file is not a whole DICOM object.
     """
     with quiet_reading():
-        dataset = pydicom.dcmread(path, stop_before_pixels=True)
-        return _instance(path, dataset)
+        return _read(path)
 
 
 def dicom_files(folder: Path) -> list[Path]:
@@ -162,63 +197,94 @@ def read_instances(files: Sequence[Path]) -> tuple[list[Instance], list[Path]]:
         The instances, and the files that are not whole DICOM objects.
     """
     instances, broken = [], []
-    for path in files:
-        try:
-            instances.append(read_instance(path))
-        except UNREADABLE:
-            broken.append(path)
+    with quiet_reading():
+        for path in files:
+            try:
+                instances.append(_read(path))
+            except UNREADABLE:
+                broken.append(path)
     return instances, broken
 
 
-def _instance(path: Path, dataset: Dataset) -> Instance:
+def _read(path: Path) -> Instance:
+    with path.open("rb") as stream:
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True)
+        return _instance(path, dataset, _pixel_place(dataset, stream))
+
+
+def _pixel_place(dataset: Dataset, stream: IO[bytes]) -> PixelPlace | None:
+    """Return where plain grey pixels begin; None for anything that needs a decoder."""
+    syntax = word(getattr(dataset, "file_meta", None) or Dataset(), "TransferSyntaxUID")
+    bits = dataset.get("BitsAllocated")
+    plain = dataset.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
+    grey = plain and dataset.get("SamplesPerPixel", 1) == 1
+    if syntax not in _NATIVE or bits not in (8, 16, 32) or not grey:
+        return None
+    # The reader stopped in front of the element (7FE0,0010): tag, VR if explicit, length.
+    order, explicit = _NATIVE[syntax]
+    head = stream.read(12 if explicit else 8)
+    if len(head) < (12 if explicit else 8) or struct.unpack(f"{order}HH", head[:4]) != (0x7FE0, 0x0010):
+        return None
+    if explicit and head[4:6] not in (b"OW", b"OB"):
+        return None
+    (length,) = struct.unpack(f"{order}I", head[-4:])
+    kind = f"{order}{'i' if dataset.get('PixelRepresentation') else 'u'}{bits // 8}"
+    return PixelPlace(stream.tell(), length, kind, whole(dataset, "BitsStored") or bits)
+
+
+def _instance(path: Path, dataset: Dataset, pixels: PixelPlace | None) -> Instance:
     meta = getattr(dataset, "file_meta", None) or Dataset()
     groups = dataset.get("PerFrameFunctionalGroupsSequence")
     return Instance(
         path=path,
-        sop_class=_word(dataset, "SOPClassUID"),
-        sop_uid=_word(dataset, "SOPInstanceUID"),
-        series_uid=_word(dataset, "SeriesInstanceUID"),
-        modality=_word(dataset, "Modality").upper(),
-        transfer_syntax=_word(meta, "TransferSyntaxUID"),
-        image_type=_words(dataset, "ImageType"),
+        sop_class=word(dataset, "SOPClassUID"),
+        sop_uid=word(dataset, "SOPInstanceUID"),
+        series_uid=word(dataset, "SeriesInstanceUID"),
+        modality=word(dataset, "Modality").upper(),
+        transfer_syntax=word(meta, "TransferSyntaxUID"),
+        image_type=words(dataset, "ImageType"),
         frames=_enhanced(path, dataset) if groups else _classic(path, dataset),
-        samples=_whole(dataset, "SamplesPerPixel") or 0,
-        body_part=_word(dataset, "BodyPartExamined").upper(),
-        conversion_type=_word(dataset, "ConversionType").upper(),
-        burned_in=_word(dataset, "BurnedInAnnotation").upper() == "YES",
-        declared_temporal=_whole(dataset, "NumberOfTemporalPositions") or 0,
-        declared_images=_whole(dataset, "ImagesInAcquisition") or 0,
-        thickness=_number(dataset, "SliceThickness"),
-        between=_number(dataset, "SpacingBetweenSlices"),
+        samples=whole(dataset, "SamplesPerPixel") or 0,
+        body_part=word(dataset, "BodyPartExamined").upper(),
+        conversion_type=word(dataset, "ConversionType").upper(),
+        burned_in=word(dataset, "BurnedInAnnotation").upper() == "YES",
+        declared_temporal=whole(dataset, "NumberOfTemporalPositions") or 0,
+        declared_images=whole(dataset, "ImagesInAcquisition") or 0,
+        thickness=number(dataset, "SliceThickness"),
+        between=number(dataset, "SpacingBetweenSlices"),
         enhanced=bool(groups),
-        manufacturer=_word(dataset, "Manufacturer").upper(),
+        manufacturer=word(dataset, "Manufacturer").upper(),
+        declared_parts=whole(dataset, "InConcatenationTotalNumber") or 1,
+        declared_frames=whole(dataset, "NumberOfFrames") or 1,
+        pixels=pixels,
     )
 
 
 def _classic(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
-    count = _whole(dataset, "NumberOfFrames") or 1
+    count = whole(dataset, "NumberOfFrames") or 1
     if "Rows" not in dataset:
         return ()
     frame = Frame(
         path=path,
         index=0,
-        number=_whole(dataset, "InstanceNumber"),
+        number=whole(dataset, "InstanceNumber"),
         rows=int(dataset.Rows),
         columns=int(dataset.Columns),
-        position=_vector(dataset, "ImagePositionPatient", 3),
-        orientation=_vector(dataset, "ImageOrientationPatient", 6),
-        spacing=_vector(dataset, "PixelSpacing", 2),
-        **_scaling(dataset),
+        position=vector(dataset, "ImagePositionPatient", 3),
+        orientation=vector(dataset, "ImageOrientationPatient", 6),
+        spacing=vector(dataset, "PixelSpacing", 2),
+        slope=_slope(dataset),
+        intercept=number(dataset, "RescaleIntercept") or 0.0,
         precise=_philips(dataset),
-        temporal=_whole(dataset, "TemporalPositionIdentifier"),
-        acquisition=_whole(dataset, "AcquisitionNumber"),
-        echo=_number(dataset, "EchoTime"),
-        trigger=_number(dataset, "TriggerTime"),
+        temporal=whole(dataset, "TemporalPositionIdentifier"),
+        acquisition=whole(dataset, "AcquisitionNumber"),
+        echo=number(dataset, "EchoTime"),
+        trigger=number(dataset, "TriggerTime"),
         seconds=_seconds(dataset),
-        b_value=_number(dataset, "DiffusionBValue"),
-        direction=_vector(dataset, "DiffusionGradientOrientation", 3),
-        component=_component(_words(dataset, "ImageType")),
-        location=_number(dataset, "SliceLocation"),
+        b_value=number(dataset, "DiffusionBValue"),
+        direction=vector(dataset, "DiffusionGradientOrientation", 3),
+        component=_component(words(dataset, "ImageType")),
+        location=number(dataset, "SliceLocation"),
     )
     if count == 1:
         return (frame,)
@@ -234,6 +300,7 @@ def _enhanced(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
         measures = _group("PixelMeasuresSequence", own, shared)
         diffusion = _group("MRDiffusionSequence", own, shared)
         gradient = _group("DiffusionGradientDirectionSequence", diffusion, Dataset())
+        scaling = _group("PixelValueTransformationSequence", own, shared)
         trigger = _group("CardiacSynchronizationSequence", own, shared)
         frames.append(
             Frame(
@@ -242,21 +309,23 @@ def _enhanced(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
                 number=n + 1,
                 rows=int(dataset.Rows),
                 columns=int(dataset.Columns),
-                position=_vector(_group("PlanePositionSequence", own, shared), "ImagePositionPatient", 3),
-                orientation=_vector(
+                position=vector(_group("PlanePositionSequence", own, shared), "ImagePositionPatient", 3),
+                orientation=vector(
                     _group("PlaneOrientationSequence", own, shared), "ImageOrientationPatient", 6
                 ),
-                spacing=_vector(measures, "PixelSpacing", 2),
-                **_scaling(_group("PixelValueTransformationSequence", own, shared)),
+                spacing=vector(measures, "PixelSpacing", 2),
+                slope=_slope(scaling),
+                intercept=number(scaling, "RescaleIntercept") or 0.0,
                 precise=_philips(_private(own, shared)),
-                temporal=_whole(content, "TemporalPositionIndex"),
-                acquisition=_whole(content, "FrameAcquisitionNumber"),
-                echo=_number(_group("MREchoSequence", own, shared), "EffectiveEchoTime"),
-                trigger=_number(trigger, "NominalCardiacTriggerDelayTime"),
-                seconds=_clock(_word(content, "FrameAcquisitionDateTime")[8:]),
-                b_value=_number(diffusion, "DiffusionBValue"),
-                direction=_vector(gradient, "DiffusionGradientOrientation", 3),
+                temporal=whole(content, "TemporalPositionIndex"),
+                acquisition=whole(content, "FrameAcquisitionNumber"),
+                echo=number(_group("MREchoSequence", own, shared), "EffectiveEchoTime"),
+                trigger=number(trigger, "NominalCardiacTriggerDelayTime"),
+                seconds=clock(word(content, "FrameAcquisitionDateTime")[8:]),
+                b_value=number(diffusion, "DiffusionBValue"),
+                direction=vector(gradient, "DiffusionGradientOrientation", 3),
                 component=_component(_frame_type(own, shared)),
+                in_stack=whole(content, "InStackPositionNumber"),
             )
         )
     return tuple(frames)
@@ -280,9 +349,9 @@ def _frame_type(own: Dataset, shared: Dataset) -> tuple[str, ...]:
     for keyword in ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence"):
         group = _group(keyword, own, shared)
         if "FrameType" in group:
-            component = _word(group, "ComplexImageComponent").upper()
+            component = word(group, "ComplexImageComponent").upper()
             return (
-                *_words(group, "FrameType"),
+                *words(group, "FrameType"),
                 {"PHASE": "P", "REAL": "R", "IMAGINARY": "I"}.get(component, ""),
             )
     return ()
@@ -293,9 +362,9 @@ def _component(image_type: tuple[str, ...]) -> str:
     return next((word for word in image_type[2:] if word in ("P", "R", "I")), "M")
 
 
-def _scaling(dataset: Dataset) -> dict[str, float]:
-    slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
-    return {"slope": slope or 1.0, "intercept": intercept or 0.0}
+def _slope(dataset: Dataset) -> float:
+    """Return RescaleSlope; absent or 0 means values as they are stored."""
+    return number(dataset, "RescaleSlope") or 1.0
 
 
 def _philips(dataset: Dataset) -> float | None:
@@ -319,50 +388,9 @@ def _private(own: Dataset, shared: Dataset) -> Dataset:
 
 def _seconds(dataset: Dataset) -> float | None:
     """Return the time of the day at which the slice was acquired, in seconds."""
-    whole = _word(dataset, "AcquisitionDateTime")
-    for text in (_word(dataset, "AcquisitionTime"), whole[8:], _word(dataset, "ContentTime")):
-        value = _clock(text)
+    whole = word(dataset, "AcquisitionDateTime")
+    for text in (word(dataset, "AcquisitionTime"), whole[8:], word(dataset, "ContentTime")):
+        value = clock(text)
         if value is not None:
             return value
     return None
-
-
-def _clock(text: str) -> float | None:
-    digits = text.split("+")[0].split("-")[0].replace(":", "")
-    if len(digits) < 6 or not digits.replace(".", "", 1).isdigit():
-        return None
-    return int(digits[:2]) * 3600 + int(digits[2:4]) * 60 + float(digits[4:])
-
-
-def _word(dataset: Dataset, keyword: str) -> str:
-    value = dataset.get(keyword)
-    return "" if value is None else str(value).strip()
-
-
-def _words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    value = dataset.get(keyword)
-    if value is None:
-        return ()
-    parts = [value] if isinstance(value, str) else list(value)
-    return tuple(str(part).strip().upper() for part in parts)
-
-
-def _number(dataset: Dataset, keyword: str) -> float | None:
-    value = dataset.get(keyword)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, (str, int, float)):
-        value = next(iter(value), None)
-    return None if value is None else float(value)
-
-
-def _whole(dataset: Dataset, keyword: str) -> int | None:
-    value = _number(dataset, keyword)
-    return None if value is None else int(value)
-
-
-def _vector(dataset: Dataset, keyword: str, length: int) -> Vector | None:
-    value = dataset.get(keyword)
-    if value is None or isinstance(value, (str, int, float)) or len(value) != length:
-        return None
-    return tuple(float(part) for part in value)

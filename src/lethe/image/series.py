@@ -15,6 +15,14 @@ from lethe.errors import Refused
 from lethe.image.frames import Frame, Instance, read_instances
 
 _MERGE_MM = 0.01
+# Terms of the standard; anything else is OTHER, so that no free text passes as a modality.
+_MODALITIES = frozenset(
+    [
+        *("AU", "CR", "CT", "DOC", "DX", "ECG", "IVUS", "KO", "MG", "MR", "NM", "OCT", "OT", "PLAN", "PR"),
+        *("PT", "PX", "REG", "RF", "RG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "RWV", "SC", "SEG"),
+        *("SR", "US", "XA", "XC"),
+    ]
+)
 # Slices turned by less than this (sine of 3 degrees) against each other count as one orientation here.
 _TURN = 0.05
 
@@ -26,7 +34,7 @@ class SeriesEvidence:
     Attributes
     ----------
     modality : str
-        Modality of the objects; ``MIXED`` when they differ.
+        Modality of the objects; ``MIXED`` when they differ, ``OTHER`` when the standard has no such term.
     sop_class : str
         Name of the SOP class in DICOM's words; ``MIXED`` when they differ.
     instances, frames : int
@@ -127,7 +135,7 @@ def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
     groups = positions_of(frames)
     first = instances[0]
     return SeriesEvidence(
-        modality=_same(instance.modality for instance in instances),
+        modality=_same(i.modality if i.modality in _MODALITIES else "OTHER" for i in instances),
         sop_class=_same(UID(instance.sop_class).name for instance in instances),
         instances=len(instances),
         frames=len(frames),

@@ -132,6 +132,8 @@ def _sameness(instances: Sequence[Instance], frames: Sequence[Frame]) -> list[Fi
     uids = Counter(instance.sop_uid for instance in instances)
     if max(uids.values()) > 1:
         findings.append(Finding("doubled-instance", "An object is there twice."))
+    if any(i.enhanced and i.declared_frames != len(i.frames) for i in instances):
+        findings.append(Finding("frame-count", "An object describes fewer or more frames than it announces."))
     if any(not frame.position or not frame.orientation or not frame.spacing for frame in frames):
         findings.append(Finding("no-geometry", "A slice does not say where it lies."))
         return findings
@@ -225,7 +227,7 @@ def _numbering(
 ) -> list[Finding]:
     """Compare the numbers the scanner gave with the places of the slices."""
     if any(instance.enhanced for instance in instances):
-        return []
+        return _enhanced_numbering(groups, instances)
     numbers = sorted(f.number for group in groups for f in group if f.number is not None)
     total = sum(len(group) for group in groups)
     findings = _declared(instances, total)
@@ -242,6 +244,28 @@ def _numbering(
     if all(len(group) == 1 for group in groups) and not _regular([group[0].number or 0 for group in groups]):
         findings.append(
             Finding("order-contradiction", "Image numbers and slice positions contradict each other.")
+        )
+    return findings
+
+
+def _enhanced_numbering(groups: Sequence[Sequence[Frame]], instances: Sequence[Instance]) -> list[Finding]:
+    findings = []
+    if len(instances) < max(instance.declared_parts for instance in instances):
+        findings.append(Finding("missing-slices", "Parts of a concatenation are missing."))
+    places = [frame.in_stack for group in groups for frame in group if frame.in_stack is not None]
+    if not places:
+        return findings
+    numbers = sorted(set(places))
+    if numbers[0] > 1:
+        findings.append(Finding("first-slice-missing", "The stack does not begin with its first slice."))
+    if numbers[-1] - numbers[0] + 1 > len(numbers):
+        findings.append(Finding("missing-slices", "The positions in the stack have gaps."))
+    order = [group[0].in_stack or 0 for group in groups]
+    if len(numbers) == len(groups) and (
+        not _regular(order) or any(f.in_stack != g[0].in_stack for g in groups for f in g)
+    ):
+        findings.append(
+            Finding("order-contradiction", "Stack numbers and slice places contradict each other.")
         )
     return findings
 

@@ -1,0 +1,97 @@
+"""The test kit tells the truth about itself, and the command line does what the library does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from typer.testing import CliRunner
+
+from kit import cranium, vendor
+from kit.people import Person
+from kit.phantom import Tissue, Volume, draw, head
+from lethe.cli.image import app
+from lethe.errors import Refused
+
+
+def test_the_phantom_is_the_same_for_the_same_seed_and_has_a_face() -> None:
+    first, second, other = (head("ct", spacing=(6, 6, 8), seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(first.data, second.data)
+    assert not np.array_equal(first.data, other.data)
+    labels, canvas, _ = draw(spacing=(4, 4, 4))
+    brain = (labels == Tissue.GREY) | (labels == Tissue.WHITE)
+    litres = brain.sum() * 64e-6
+    assert 0.8 < litres < 1.6
+    nose = (labels != Tissue.AIR) & (np.abs(canvas.x) < 6) & (canvas.y > 100)
+    assert nose.any()
+    assert not brain[:, int(canvas.shape[1] * 0.87) :].any()
+
+
+def test_every_planted_identifier_is_in_every_object(
+    written: dict[str, Path], person: Person, tmp_path: Path
+) -> None:
+    sample = vendor.write_sample("mr-toshiba", tmp_path / "sample", person=person)[0]
+    for path in (next(written["ct"].iterdir()), sample):
+        with_text = pydicom.dcmread(path, stop_before_pixels=True).to_json()
+        for word in (person.patient_id, person.family, person.birth_date, person.address, person.accession):
+            assert word in with_text
+
+
+def test_without_the_debian_client_the_reason_is_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fetched = cranium.fetch(tmp_path / "cache")
+    assert fetched.volume is None
+    assert "apt-get" in fetched.reason
+
+
+@pytest.mark.requirement("T-9")
+def test_the_command_line_names_the_lane(written: dict[str, Path]) -> None:
+    result = CliRunner().invoke(app, ["lane", str(written["ct"]), "--output", "json"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["lane"] == "deface"
+
+
+@pytest.mark.requirement("M-20")
+def test_the_command_line_converts_and_a_dry_run_keeps_nothing(
+    written: dict[str, Path], tmp_path: Path
+) -> None:
+    target = tmp_path / "nifti"
+    dry = CliRunner().invoke(app, ["convert", str(written["mr"]), str(target), "--dry-run"])
+    assert dry.exit_code == 0
+    assert not target.exists()
+    wet = CliRunner().invoke(app, ["convert", str(written["mr"]), str(target), "--output", "json"])
+    assert json.loads(wet.stdout)["conservation"]["conserved"] is True
+    assert sorted(path.name for path in target.iterdir()) == ["image.json", "image.nii.gz"]
+
+
+def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_four(
+    tmp_path: Path, ct: Volume, person: Person
+) -> None:
+    from kit.series import write_series
+
+    write_series(ct.data[:, :, :1], ct.affine, tmp_path / "one", person=person)
+    result = CliRunner().invoke(app, ["convert", str(tmp_path / "one"), str(tmp_path / "out")])
+    assert isinstance(result.exception, Refused)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from lethe.cli import main; main()",
+            "image",
+            "convert",
+            tmp_path / "one",
+            tmp_path / "o",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 4
+    assert "one-slice" in done.stderr
+    assert person.family not in done.stderr

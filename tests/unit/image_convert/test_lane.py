@@ -1,0 +1,205 @@
+"""Each kind of series takes its lane, and a project can decide otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kit import kinds, vendor
+from kit.enhanced import write_enhanced
+from kit.people import Person
+from kit.phantom import Volume
+from kit.series import write_series
+from lethe.errors import Misconfigured, Refused
+from lethe.image.convert import convert_series
+from lethe.image.lane import Lane, Rule, decide, project_rules, standard_rules
+from lethe.image.series import SeriesEvidence, read_evidence
+
+Write = Callable[[Path, Volume, Volume, Person], list[Path]]
+KINDS: dict[str, tuple[Write, Lane, str]] = {
+    "ct": (lambda f, ct, mr, p: write_series(ct, None, f, person=p), Lane.DEFACE, "volume"),
+    "mr": (lambda f, ct, mr, p: write_series(mr, None, f, modality="MR", person=p), Lane.DEFACE, "volume"),
+    "mr perfusion": (lambda f, ct, mr, p: kinds.write_dynamic_mr(mr, f, person=p), Lane.DEFACE, "volume"),
+    "echoes": (lambda f, ct, mr, p: kinds.write_multi_echo(mr, f, person=p), Lane.DEFACE, "volume"),
+    **{
+        f"perfusion by {style}": (
+            lambda f, ct, mr, p, style=style: kinds.write_perfusion(ct, f, person=p, style=style),
+            Lane.HEADER_ONLY,
+            rule,
+        )
+        for style, rule in (
+            ("temporal", "ct-perfusion-declared"),
+            ("acquisitions", "ct-perfusion-acquisitions"),
+            ("times", "ct-perfusion-times"),
+            ("repeats", "ct-perfusion-repeats"),
+        )
+    },
+    "enhanced perfusion": (
+        lambda f, ct, mr, p: write_enhanced(ct, f, modality="CT", person=p, times=3),
+        Lane.HEADER_ONLY,
+        "ct-perfusion-declared",
+    ),
+    "dsa": (lambda f, ct, mr, p: kinds.write_dsa(ct, f, person=p), Lane.HEADER_ONLY, "angiography"),
+    "capture": (
+        lambda f, ct, mr, p: kinds.write_secondary_capture(f, person=p),
+        Lane.QUARANTINE,
+        "secondary-capture",
+    ),
+    "dose": (lambda f, ct, mr, p: kinds.write_dose_sheet(f, person=p), Lane.QUARANTINE, "report"),
+    "localizer": (lambda f, ct, mr, p: kinds.write_localizer(mr, f, person=p), Lane.QUARANTINE, "localizer"),
+    "ultrasound": (
+        lambda f, ct, mr, p: vendor.write_sample("ultrasound", f, person=p),
+        Lane.QUARANTINE,
+        "colour",
+    ),
+    "report": (lambda f, ct, mr, p: vendor.write_sample("report", f, person=p), Lane.QUARANTINE, "report"),
+}
+
+
+@pytest.mark.requirement("M-22", "T-9", "L-16")
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_each_kind_of_series_takes_its_lane(
+    tmp_path: Path, ct: Volume, mr: Volume, person: Person, kind: str
+) -> None:
+    write, lane, rule = KINDS[kind]
+    decision = decide(read_evidence(write(tmp_path / "in", ct, mr, person)))
+    assert (decision.lane, decision.rule) == (lane, rule)
+    assert decision.reason.endswith(".")
+
+
+@pytest.mark.requirement("M-22", "T-9")
+def test_a_series_that_must_stay_dicom_is_not_converted_and_says_why(
+    tmp_path: Path, out: Path, ct: Volume, person: Person
+) -> None:
+    kinds.write_perfusion(ct, tmp_path / "in", person=person)
+    conversion = convert_series(tmp_path / "in", out)
+    assert conversion.files == []
+    assert conversion.conservation is None
+    assert "perfusion" in conversion.lane.reason
+    assert not list(out.iterdir())
+
+
+@pytest.fixture
+def head_ct(written: dict[str, Path]) -> SeriesEvidence:
+    return read_evidence(sorted(written["ct"].iterdir()))
+
+
+@pytest.mark.requirement("T-9")
+def test_only_a_body_part_far_from_the_head_skips_de_facing(head_ct: SeriesEvidence) -> None:
+    lanes = {part: decide(replace(head_ct, body_part=part)).lane for part in ("", "CHEST", "NECK", "KNEE")}
+    assert lanes == {
+        "": Lane.DEFACE,
+        "CHEST": Lane.DEFACE,
+        "NECK": Lane.DEFACE,
+        "KNEE": Lane.CONVERT,
+    }
+    assert decide(replace(head_ct, body_part="PELVIS", extent_mm=1200.0)).lane is Lane.DEFACE
+
+
+@pytest.mark.requirement("T-9")
+@given(word=st.text(max_size=16))
+@settings(derandomize=True, max_examples=40)
+def test_what_no_rule_knows_waits_for_a_person(word: str) -> None:
+    evidence = SeriesEvidence(
+        modality=word if word not in ("CT", "MR", "XA", "RF") else "US",
+        sop_class=word,
+        instances=1,
+        frames=1,
+        image_type=frozenset({word}),
+        body_part=word,
+        colour=False,
+        burned_in=False,
+        converted=False,
+        positions=1,
+        repeats=1,
+        acquisitions_per_position=1,
+        times_per_position=1,
+        temporal_positions=0,
+        orientations=1,
+        extent_mm=1.0,
+        field_of_view_mm=1.0,
+    )
+    assert decide(evidence).lane is Lane.QUARANTINE
+
+
+@pytest.mark.requirement("M-21")
+def test_free_text_in_the_modality_does_not_reach_the_evidence(
+    tmp_path: Path, ct: Volume, person: Person
+) -> None:
+    files = write_series(ct, None, tmp_path / "in", person=person, Modality=person.family.upper()[:16])
+    evidence = read_evidence(files)
+    assert evidence.modality == "OTHER"
+    assert decide(evidence).lane is Lane.QUARANTINE
+
+
+@pytest.mark.requirement("T-9")
+def test_a_slight_tremble_of_the_orientation_is_no_second_orientation(
+    tmp_path: Path, ct: Volume, person: Person
+) -> None:
+    files = write_series(ct, None, tmp_path / "in", person=person)
+    for n, path in enumerate(files):
+        dataset = pydicom.dcmread(path)
+        angle = 0.005 + 1e-5 * (-1) ** n
+        row, column = [np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0]
+        dataset.ImageOrientationPatient = [f"{v:.9f}" for v in (*row, *column)]
+        dataset.save_as(path)
+    assert read_evidence(files).orientations == 1
+
+
+@pytest.mark.requirement("T-9")
+def test_a_project_decides_before_the_standard_rules(tmp_path: Path, head_ct: SeriesEvidence) -> None:
+    table = tmp_path / "lanes.yaml"
+    table.write_text(
+        "drop: [localizer]\n"
+        "rules:\n"
+        "  - {name: thin-only, lane: quarantine, reason: We take no short stacks., when: {positions: {max: 60}}}\n"
+    )
+    decision = decide(head_ct, project_rules(table))
+    assert (decision.lane, decision.rule) == (Lane.QUARANTINE, "project:thin-only")
+    localizer = replace(head_ct, image_type=frozenset({"LOCALIZER"}), positions=80)
+    assert decide(localizer, project_rules(table)).lane is Lane.DEFACE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not: a table",
+        "rules: [{name: x}]",
+        "rules: [{name: x, lane: nowhere, reason: r, when: {modality: CT}}]",
+        "rules: [{name: x, lane: deface, reason: r, when: {shoe_size: 44}}]",
+        "rules: [{name: x, lane: deface, reason: r, when: {}}]",
+        "rules: [{name: x, lane: deface, reason: r, when: {positions: {most: 3}}}]",
+        "rules: [{name: x, lane: deface, reason: r, when: {image_type: MIP}}]",
+        "rules: []\ndrop: [no-such-rule]",
+        "rules: [",
+        "\xff\xfe",
+    ],
+)
+def test_a_wrong_lane_table_is_refused_with_a_remedy(tmp_path: Path, text: str) -> None:
+    table = tmp_path / "lanes.yaml"
+    table.write_bytes(text.encode("latin-1"))
+    with pytest.raises(Misconfigured) as refusal:
+        project_rules(table)
+    assert refusal.value.remedy
+
+
+def test_rules_have_names_of_their_own_and_the_last_catches_volumes_only() -> None:
+    rules = standard_rules()
+    assert len({rule.name for rule in rules}) == len(rules)
+    assert isinstance(rules[-1], Rule)
+    assert rules[-1].when == {"modality": ["CT", "MR"]}
+
+
+@pytest.mark.requirement("E-73")
+def test_two_series_in_one_folder_are_refused(tmp_path: Path, ct: Volume, mr: Volume, person: Person) -> None:
+    files = write_series(ct, None, tmp_path / "a", person=person, number=1)
+    files += write_series(mr, None, tmp_path / "b", modality="MR", person=person, number=2)
+    with pytest.raises(Refused, match="more than one series"):
+        read_evidence(files)

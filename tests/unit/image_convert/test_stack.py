@@ -1,0 +1,105 @@
+"""Order and irregularity of planes, from positions and numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lethe.image.frames import Frame, Instance
+from lethe.image.stack import analyse
+
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+def stack(places: Sequence[Sequence[float]], numbers: Sequence[int] | None = None) -> list[Instance]:
+    """Return one instance per slice position."""
+    return [
+        Instance(
+            path=Path(f"{n}.dcm"),
+            sop_class="",
+            sop_uid=str(n),
+            series_uid="1",
+            modality="CT",
+            transfer_syntax="",
+            image_type=(),
+            frames=(
+                Frame(
+                    path=Path(f"{n}.dcm"),
+                    index=0,
+                    number=numbers[n] if numbers else n + 1,
+                    rows=4,
+                    columns=4,
+                    position=tuple(place),
+                    orientation=AXIAL,
+                    spacing=(1.0, 1.0),
+                ),
+            ),
+            samples=1,
+            body_part="",
+            conversion_type="",
+            burned_in=False,
+            declared_temporal=0,
+            declared_images=0,
+            thickness=None,
+            between=None,
+            enhanced=False,
+            manufacturer="",
+            declared_parts=1,
+            declared_frames=1,
+            pixels=None,
+        )
+        for n, place in enumerate(places)
+    ]
+
+
+def codes(instances: list[Instance]) -> set[str]:
+    return {finding.code for finding in analyse(instances).findings}
+
+
+@pytest.mark.requirement("L-13")
+@given(
+    count=st.integers(4, 60),
+    spacing=st.floats(0.4, 10.0),
+    seed=st.integers(0, 10**6),
+    upwards=st.booleans(),
+)
+@settings(derandomize=True, max_examples=80)
+def test_the_trembling_of_a_table_is_no_fault(count: int, spacing: float, seed: int, upwards: bool) -> None:
+    rng = np.random.default_rng(seed)
+    places = np.zeros((count, 3))
+    places[:, 2] = np.arange(count) * spacing * (1 if upwards else -1)
+    places += rng.uniform(-0.01, 0.01, places.shape)
+    assert codes(stack(places.tolist())) <= {"gantry-tilt"}
+    assert analyse(stack(places.tolist())).fatal == []
+
+
+@pytest.mark.requirement("M-20")
+@given(count=st.integers(5, 60), spacing=st.floats(0.4, 10.0), data=st.data())
+@settings(derandomize=True, max_examples=80)
+def test_a_slice_that_is_not_there_is_missed_even_when_the_numbers_were_closed(
+    count: int, spacing: float, data: st.DataObject
+) -> None:
+    gone = data.draw(st.integers(1, count - 2))
+    places = [(0.0, 0.0, n * spacing) for n in range(count) if n != gone]
+    assert "missing-slices" in codes(stack(places))
+
+
+@pytest.mark.requirement("L-13")
+@pytest.mark.parametrize("stride", [2, 3])
+def test_interleaved_numbering_is_no_fault(stride: int) -> None:
+    order = [n for start in range(stride) for n in range(start, 24, stride)]
+    numbers = [order.index(n) + 1 for n in range(24)]
+    assert codes(stack([(0.0, 0.0, 2.0 * n) for n in range(24)], numbers)) == set()
+    numbers[3], numbers[9] = numbers[9], numbers[3]
+    assert codes(stack([(0.0, 0.0, 2.0 * n) for n in range(24)], numbers)) == {"order-contradiction"}
+
+
+@pytest.mark.requirement("L-13")
+def test_two_slice_distances_in_one_series_are_named() -> None:
+    places = [(0.0, 0.0, 4.5 * n) for n in range(8)] + [(0.0, 0.0, 31.5 + 9.0 * n) for n in range(1, 9)]
+    assert codes(stack(places)) & {"uneven-spacing", "missing-slices"}
