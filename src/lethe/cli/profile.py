@@ -36,7 +36,8 @@ from lethe.header import (
     load_pixel_script,
     load_script,
 )
-from lethe.header.lint import Severity, lint
+from lethe.header.findings import Severity
+from lethe.header.lint import lint
 from lethe.header.profile import compile_profile, load_profile
 from lethe.header.script import read_script
 

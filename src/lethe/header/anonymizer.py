@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from lethe.errors import Quarantined
 from lethe.files import atomic_writer
+from lethe.header.calls import Abort, Skip
 from lethe.header.elements import PrivateTag
 from lethe.header.engine import Engine, Piece
-from lethe.header.functions import Abort, Skip
 from lethe.header.lookup import IntegerTable, LookupTable
 from lethe.header.objectfile import (
     DEFLATED,
@@ -24,7 +24,7 @@ from lethe.header.objectfile import (
 )
 from lethe.header.private import PrivateDictionary, packaged
 from lethe.header.raw import EXPLICIT, IMPLICIT, Dataset, Element, Syntax, element_head
-from lethe.header.scope import Surroundings
+from lethe.header.scope import Surroundings, inserts
 from lethe.header.script import Rule, Script
 from lethe.header.values import CHARACTER_SET, Reader
 from lethe.header.view import Segment, View
@@ -84,6 +84,7 @@ class Anonymizer:
         self._integers = integers if integers is not None else IntegerTable()
         self._private = private if private is not None else packaged()
         self._clock = clock
+        self._inserting = inserts(script.standard)
 
     def run(self, source: Path, target: Path) -> HeaderOutcome:
         """Apply the script to `source` and write `target`, whole or not at all.
@@ -140,13 +141,15 @@ class Anonymizer:
             _check(source)
         dataset = _with_charset(source.dataset)
         target, transfer_syntax = self._encoding(source)
+        rules = self._rules(dataset)
         around = Surroundings(
             root=dataset,
             meta=source.meta,
             reader=Reader(self._private, strict=self._strict),
             elements=self.script.elements,
             parameters=self.script.parameters,
-            rules=self._rules(dataset),
+            rules=rules,
+            inserting=self._inserting if rules is self.script.standard else inserts(rules),
             lookup=self._lookup,
             integers=self._integers,
             now=self._clock(),
@@ -161,9 +164,9 @@ class Anonymizer:
             body = [_deflate(b"".join(body))]
         return View([head + b"".join(body), *_pixels(view, source, target), b"".join(tail)])
 
-    def _rules(self, dataset: Dataset) -> dict[int, Rule]:
+    def _rules(self, dataset: Dataset) -> Mapping[int, Rule]:
         if not self.script.private:
-            return dict(self.script.standard)
+            return self.script.standard
         rules = dict(self.script.standard)
         for rule in self.script.private:
             tag = rule.tag.find(dataset) if isinstance(rule.tag, PrivateTag) else None

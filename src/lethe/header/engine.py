@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pydicom.datadict import dictionary_has_tag
 
 from lethe.errors import Quarantined
+from lethe.header.calls import KEEP, REMOVE
 from lethe.header.charset import Charset, charset_of
 from lethe.header.deid import code_items
-from lethe.header.functions import KEEP, REMOVE, evaluate
+from lethe.header.functions import evaluate
 from lethe.header.names import insert_vr, plausible_vr
 from lethe.header.private import PrivateDictionary
 from lethe.header.raw import UNDEFINED, Dataset, Element, Syntax, element_head
-from lethe.header.scope import Scope, Surroundings
+from lethe.header.scope import METHOD_CODES, Scope, Surroundings
 from lethe.header.script import Rule, Script
 from lethe.header.text import trim
 from lethe.header.values import CHARACTER_SET, encode
 
-METHOD_CODES = 0x00120064
 _ALWAYS_KEPT = frozenset([0x00080016, 0x00080018, 0x0020000D])
 _NO_BLANK = frozenset(["DA", "DT", "TM", "US", "SS", "UL", "SL", "FL", "FD", "AT", "OB", "OW", "UN", "SQ"])
 _PLAIN = frozenset(["LO", "LT", "SH"])
@@ -71,18 +71,17 @@ class Engine:
     def _insertions(self) -> list[tuple[int, Piece]]:
         root = self.around.root
         out: list[tuple[int, Piece]] = []
-        for tag, rule in self.around.rules.items():
-            if tag in root.index or tag >> 16 == 2:
+        for tag, rule in self.around.inserting.items():
+            if tag in root.index:
                 continue
             if tag == METHOD_CODES:
                 text = trim(evaluate(rule.expression, Scope(self.around, root, tag)))
                 if text not in ("", KEEP, REMOVE):
                     out.append((tag, self._sequence(tag, self._codes(text, []), undefined=False)))
                 continue
-            if rule.expression.always:
-                piece = self._insertion(tag, rule)
-                if piece is not None:
-                    out.append((tag, piece))
+            piece = self._insertion(tag, rule)
+            if piece is not None:
+                out.append((tag, piece))
         return out
 
     def _insertion(self, tag: int, rule: Rule) -> bytes | None:
@@ -94,20 +93,18 @@ class Engine:
                 evaluate(rule.expression, Scope(self.around, self.around.root, tag))
             return self._sequence(tag, [], undefined=False) if second == "require" else None
         if tag & 0x10000 and tag & 0xFFFF > 0xFF:
-            vr = self.private.vr(tag, self.around.root.creator(tag)) or vr
+            vr = self.private.vr(tag, self.around.root.creator(tag)) or "UN"
         text = evaluate(rule.expression, Scope(self.around, self.around.root, tag))
         result = trim(text)
         if result in (KEEP, REMOVE):
             return None
         if result == "@empty()" or (result.startswith("@blank(") and result.endswith(")")):
-            return element_head(tag, vr, 0, self.target)
-        if vr == "SH" and tag & 0x10000 and tag & 0xFFFF > 0xFF:
-            vr = _plain(result)
-        raw = encode(vr, result, self._charset, little=self.target.little)
-        if raw is None:
+            return element_head(tag, _plain("") if vr == "UN" else vr, 0, self.target)
+        field = self._field(tag, vr, result)
+        if field is None:
             self._refuse_write(tag)
             return None
-        return self._element(tag, vr, raw)
+        return self._element(tag, *field)
 
     # processing ----------------------------------------------------------------------------------
 
@@ -172,7 +169,8 @@ class Engine:
     def _scripted(self, dataset: Dataset, element: Element, rule: Rule) -> Piece | None:
         tag = element.tag
         scope = Scope(self.around, dataset, tag)
-        text = evaluate(rule.expression, scope)
+        constant = rule.expression.constant
+        text = evaluate(rule.expression, scope) if constant is None else constant
         if tag == METHOD_CODES and element.vr == "SQ":
             return self._method_codes(dataset, element, trim(text))
         result = trim(text)
@@ -203,19 +201,24 @@ class Engine:
         return self._element(element.tag, vr, raw)
 
     def _written(self, dataset: Dataset, element: Element, text: str, kept: Piece) -> Piece:
-        vr = self._write_vr(dataset, element, text)
-        private = element.tag & 0x10000 and element.tag & 0xFFFF > 0xFF and vr != "SQ"
-        raw = None if private and vr in _PLAIN else encode(vr, text, self._charset, little=self.target.little)
-        if raw is None and private:
-            # a private element takes any text: as it is, not split, in the text VR of its length
-            vr = vr if vr in _PLAIN else _plain(text)
-            raw = self._charset.encode(text)
-            raw += b" " * (len(raw) % 2)
-        if raw is None:
+        field = self._field(element.tag, self._write_vr(dataset, element, text), text)
+        if field is None:
             return self._refused(element.tag, kept)
         if element.tag == CHARACTER_SET and dataset.parent is None:
-            self._charset = charset_of(raw, strict=self.around.strict)
-        return self._element(element.tag, vr, raw)
+            self._charset = charset_of(field[1], strict=self.around.strict)
+        return self._element(element.tag, *field)
+
+    def _field(self, tag: int, vr: str, text: str) -> tuple[str, bytes] | None:
+        """Return VR and value field for a text, None where it is refused.
+
+        A private element takes any text: as it is, not split, in the text VR of its length.
+        """
+        private = bool(tag & 0x10000) and tag & 0xFFFF > 0xFF and vr != "SQ"
+        raw = None if private and vr in _PLAIN else encode(vr, text, self._charset, little=self.target.little)
+        if raw is None and private:
+            raw = self._charset.encode(text)
+            return vr if vr in _PLAIN else _plain(text), raw + b" " * (len(raw) % 2)
+        return None if raw is None else (vr, raw)
 
     def _write_vr(self, dataset: Dataset, element: Element, text: str) -> str:
         tag = element.tag

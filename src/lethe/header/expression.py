@@ -65,6 +65,13 @@ class Expression:
             return parts[0].name
         return None
 
+    @cached_property
+    def constant(self) -> str | None:
+        """The text that the script gives for every object, None where it depends on the object."""
+        if self.source in ("@keep()", "@remove()", "@empty()"):
+            return self.source
+        return None
+
     def calls(self) -> list[Call]:
         """Return every call, those in clauses included."""
         found = []

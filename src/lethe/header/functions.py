@@ -7,28 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lethe.errors import Quarantined
-from lethe.header import dates, hashes
+from lethe.header import hashes
+from lethe.header.calls import (
+    EMPTY,
+    KEEP,
+    REMOVE,
+    Skip,
+    argument,
+    failure,
+    length_of,
+    no_entry,
+    value_of,
+)
+from lethe.header.datefunctions import date_interval, hash_date, increment_date, modify_date
 from lethe.header.expression import Call, Expression, unquote
 from lethe.header.regex import BadRegex, matches, replace_all
 from lethe.header.text import java_int, trim
 
 if TYPE_CHECKING:
     from lethe.header.scope import Scope
-
-KEEP, REMOVE, EMPTY = "@keep()", "@remove()", "@empty()"
-
-
-class Skip(Exception):
-    """`@skip()` was reached."""
-
-
-class Abort(Exception):
-    """The script cannot be evaluated at all (unbounded recursion)."""
-
-
-def _quarantine(code: str, sentence: str, remedy: str = "") -> Quarantined:
-    return Quarantined(code, sentence, remedy=remedy)
 
 
 def evaluate(expression: Expression, scope: Scope) -> str:
@@ -49,59 +46,50 @@ def _call(call: Call, scope: Scope) -> str:
     return function(call, scope)
 
 
-def _argument(call: Call, index: int) -> str | None:
-    return call.arguments[index] if index < len(call.arguments) else None
-
-
-def _value(call: Call, scope: Scope, index: int = 0) -> str:
-    name = _argument(call, index)
-    return "" if name is None else scope.text(name) or ""
-
-
 def _contents(call: Call, scope: Scope) -> str:
     if not call.arguments:
-        raise _quarantine("script-error", "A function of the script lacks its argument.")
-    value = _value(call, scope)
-    pattern = _argument(call, 1)
+        raise failure("script-error", "A function of the script lacks its argument.")
+    value = value_of(call, scope)
+    pattern = argument(call, 1)
     if pattern is None:
         return value
     try:
-        return replace_all(unquote(pattern), unquote(_argument(call, 2) or ""), value)
+        return replace_all(unquote(pattern), unquote(argument(call, 2) or ""), value)
     except BadRegex:
-        raise _quarantine("script-error", "A regular expression of the script is malformed.") from None
+        raise failure("script-error", "A regular expression of the script is malformed.") from None
 
 
 def _value_or(call: Call, scope: Scope) -> str:
-    return _value(call, scope) or unquote(_argument(call, 1) or "")
+    return value_of(call, scope) or unquote(argument(call, 1) or "")
 
 
 def _truncate(call: Call, scope: Scope) -> str:
-    value = _value(call, scope)
-    length = java_int(_argument(call, 1) or "")
+    value = value_of(call, scope)
+    length = java_int(argument(call, 1) or "")
     if length is None:
         return value
     return value[:length] if length >= 0 else value[length:]
 
 
 def _lowercase(call: Call, scope: Scope) -> str:
-    return _value(call, scope).lower()
+    return value_of(call, scope).lower()
 
 
 def _uppercase(call: Call, scope: Scope) -> str:
-    return _value(call, scope).upper()
+    return value_of(call, scope).upper()
 
 
 def _path_element(call: Call, scope: Scope) -> str:
-    value = _value(call, scope)
+    value = value_of(call, scope)
     parts = value.split("/")
-    index = java_int(_argument(call, 1) or "")
+    index = java_int(argument(call, 1) or "")
     if index is None or not -len(parts) <= index < len(parts):
         return value
     return parts[index]
 
 
 def _param(call: Call, scope: Scope) -> str:
-    name = _argument(call, 0) or ""
+    name = argument(call, 0) or ""
     value = scope.parameter(name)
     return "null" if value is None else value
 
@@ -115,30 +103,25 @@ def _time(call: Call, scope: Scope) -> str:
 
 
 def _moment(call: Call, now: datetime, *parts: str) -> str:
-    return unquote(_argument(call, 0) or "").join(now.strftime(part) for part in parts)
-
-
-def _length(scope: Scope, text: str | None) -> int | None:
-    value = scope.parameter(text) if text is not None else None
-    return None if value is None else java_int(trim(value))
+    return unquote(argument(call, 0) or "").join(now.strftime(part) for part in parts)
 
 
 def _hash(call: Call, scope: Scope) -> str:
-    value = scope.text(_argument(call, 0) or "")
+    value = scope.text(argument(call, 0) or "")
     if value is None:
         return REMOVE
-    length = _argument(call, 1)
+    length = argument(call, 1)
     if length is not None and scope.parameter(length) is None:
         return call.literal
-    return hashes.cut(hashes.number(value), _length(scope, length))
+    return hashes.cut(hashes.number(value), length_of(scope, length))
 
 
 def _hash_name(call: Call, scope: Scope) -> str:
     if len(call.arguments) < 2:
         return call.literal
-    length = _length(scope, call.arguments[1])
-    words = _length(scope, _argument(call, 2))
-    parts = _value(call, scope).split("^")
+    length = length_of(scope, call.arguments[1])
+    words = length_of(scope, argument(call, 2))
+    parts = value_of(call, scope).split("^")
     if words is not None and words > 0:
         parts = parts[:words]
     name = "".join(parts).translate(str.maketrans("", "", " \t\n\r\f,'^.")).upper()
@@ -150,7 +133,7 @@ def _hash_patient(call: Call, scope: Scope) -> str:
         return call.literal
     site = scope.parameter(call.arguments[0]) or ""
     value = scope.text(call.arguments[1]) or ""
-    return hashes.cut(hashes.number(f"[{trim(site)}]{trim(value)}"), _length(scope, _argument(call, 2)))
+    return hashes.cut(hashes.number(f"[{trim(site)}]{trim(value)}"), length_of(scope, argument(call, 2)))
 
 
 def _hash_uid(call: Call, scope: Scope) -> str:
@@ -162,28 +145,28 @@ def _hash_uid(call: Call, scope: Scope) -> str:
     value = scope.text(call.arguments[1])
     if value is None:
         return REMOVE
-    further = _argument(call, 2)
+    further = argument(call, 2)
     if further is not None:
         value += scope.script_of(further)
     return hashes.uid(trim(root), value)
 
 
 def _initials(call: Call, scope: Scope) -> str:
-    words = _value(call, scope).replace("^", " ").replace(",", " ").split()
+    words = value_of(call, scope).replace("^", " ").replace(",", " ").split()
     letters = "".join(word[0] for word in words)
     letters = (letters[1:] + letters[:1]).upper() or "X"
-    shift = java_int(_argument(call, 1) or "") or 0
+    shift = java_int(argument(call, 1) or "") or 0
     return "".join(chr((ord(c) - 65 + shift) % 26 + 65) if "A" <= c <= "Z" else c for c in letters)
 
 
 def _round(call: Call, scope: Scope) -> str:
     if len(call.arguments) < 2:
         return call.literal
-    value = _value(call, scope)
+    value = value_of(call, scope)
     if not value:
         return ""
     digits = "".join(c for c in value if "0" <= c <= "9")
-    step, number = _length(scope, call.arguments[1]), java_int(digits)
+    step, number = length_of(scope, call.arguments[1]), java_int(digits)
     if step is None or number is None:
         return call.literal
     rounded = 0 if step == 0 else int((number / step + 0.5) // 1) * step
@@ -194,130 +177,44 @@ def _round(call: Call, scope: Scope) -> str:
 def _encrypt(call: Call, scope: Scope) -> str:
     if len(call.arguments) < 2:
         return call.literal
-    return hashes.encrypt(_value(call, scope), scope.parameter(call.arguments[1]) or "")
+    return hashes.encrypt(value_of(call, scope), scope.parameter(call.arguments[1]) or "")
 
 
 def _decrypt(call: Call, scope: Scope) -> str:
     if len(call.arguments) < 2:
         return call.literal
-    plain = hashes.decrypt(_value(call, scope), scope.parameter(call.arguments[1]) or "")
+    plain = hashes.decrypt(value_of(call, scope), scope.parameter(call.arguments[1]) or "")
     return call.literal if plain is None else plain
 
 
 def _integer(call: Call, scope: Scope) -> str:
     if len(call.arguments) < 2:
-        raise _quarantine("script-error", "A function of the script lacks its argument.")
-    number = str(scope.number(call.arguments[1], trim(_value(call, scope))))
-    width = java_int(_argument(call, 2) or "") or 0
+        raise failure("script-error", "A function of the script lacks its argument.")
+    number = str(scope.number(call.arguments[1], trim(value_of(call, scope))))
+    width = java_int(argument(call, 2) or "") or 0
     return number.rjust(width, "0")
-
-
-def _each(value: str, change: Callable[[str], str | None]) -> str:
-    values = [change(part) for part in value.split("\\")]
-    if any(part is None for part in values):
-        return EMPTY
-    return "\\".join(part or "" for part in values)
-
-
-def _dated(call: Call, scope: Scope) -> str | None:
-    """Return the date text to work on; None asks for the element's removal, "" for its emptying."""
-    value = scope.text(_argument(call, 0) or "")
-    if value is None:
-        return None
-    return value if len(value) >= 8 else ""
-
-
-def _increment_date(call: Call, scope: Scope) -> str:
-    value = _dated(call, scope)
-    if value is None:
-        return REMOVE
-    if not value:
-        return EMPTY
-    if len(call.arguments) >= 3:
-        kind = scope.parameter(call.arguments[2]) or ""
-        text = scope.table(kind, scope.text(call.arguments[1]) or "")
-        if text is None and scope.strict:
-            raise _no_entry()
-    else:
-        text = scope.parameter(_argument(call, 1) or "")
-    days = java_int(trim(text or ""), -(2**63), 2**63 - 1)
-    if days is None:
-        if scope.strict:
-            raise _quarantine("date-shift", "The number of days to shift a date by is not a number.")
-        return EMPTY
-    days = (days + 2**31) % 2**32 - 2**31
-    return _each(value, lambda part: dates.shift(part, days))
-
-
-def _modify_date(call: Call, scope: Scope) -> str:
-    value = _dated(call, scope)
-    if value is None:
-        return REMOVE
-    if not value or len(call.arguments) < 4:
-        return EMPTY
-    year, month, day = (_length(scope, argument) for argument in call.arguments[1:4])
-    return _each(value, lambda part: dates.modify(part, year, month, day))
-
-
-def _hash_date(call: Call, scope: Scope) -> str:
-    value = _dated(call, scope)
-    key = scope.text(_argument(call, 1) or "")
-    if value is None or key is None:
-        return REMOVE
-    if not value:
-        return EMPTY
-    days = max(1, int(hashes.number(key)[-4:]) % 3650)
-    return _each(value, lambda part: dates.shift(part, -days))
-
-
-def _date_interval(call: Call, scope: Scope) -> str:
-    failure = _quarantine("date-interval", "An interval of dates cannot be reckoned for this object.")
-    if len(call.arguments) < 3:
-        raise failure
-    base = scope.table(call.arguments[1], scope.outer.text(call.arguments[2]) or "")
-    parts = [java_int(trim(part)) for part in (base or "").split("/")]
-    date = dates.parse((scope.text(call.arguments[0]) or "")[:8])
-    if len(parts) != 3 or None in parts or date is None:
-        raise failure
-    month, day, year = (part or 0 for part in parts)
-    interval = dates.to_day(*date[:3]) - dates.to_day(year, month, day)
-    origin = _argument(call, 3)
-    if origin is None:
-        return str(interval)
-    start = dates.parse((scope.parameter(origin) or "")[:8])
-    if start is None:
-        raise failure
-    return dates.show(dates.to_day(*start[:3]) + interval, "")
-
-
-def _no_entry() -> Quarantined:
-    return _quarantine(
-        "lookup-miss",
-        "The lookup table has no entry for this object.",
-        "Add the patient to the lookup table, then run again.",
-    )
 
 
 def _lookup(call: Call, scope: Scope) -> str:
     if len(call.arguments) < 2:
-        raise _no_entry()
+        raise no_entry()
     key = "|".join(trim(scope.text(trim(name)) or "") for name in call.arguments[0].split("|"))
     key = trim(key).replace("\\", "")
-    action = _argument(call, 2) or ""
+    action = argument(call, 2) or ""
     value = scope.table(call.arguments[1], key.upper() if action == "UC" else key)
     if value is not None:
         return value
     if action in ("keep", "remove", "empty"):
         return f"@{action}()"
     if action == "default":
-        return unquote(_argument(call, 3) or "")
+        return unquote(argument(call, 3) or "")
     if action == "ignore":
         try:
-            if matches(unquote(_argument(call, 3) or ""), key):
+            if matches(unquote(argument(call, 3) or ""), key):
                 return key
         except BadRegex:
-            raise _quarantine("script-error", "A regular expression of the script is malformed.") from None
-    raise _no_entry()
+            raise failure("script-error", "A regular expression of the script is malformed.") from None
+    raise no_entry()
 
 
 def _if(call: Call, scope: Scope) -> str:
@@ -341,7 +238,7 @@ class _Test:
         try:
             return matches(self.argument, self.value)
         except BadRegex:
-            raise _quarantine("script-error", "A regular expression of the script is malformed.") from None
+            raise failure("script-error", "A regular expression of the script is malformed.") from None
 
     def greaterthan(self) -> bool:
         left, right = (
@@ -370,9 +267,9 @@ def _condition(call: Call, scope: Scope) -> bool:
     compare = _TESTS.get(test)
     if value is None or compare is None:
         return False
-    argument = unquote(_argument(call, 2) or "")
-    replaced = scope.parameter(argument)
-    return compare(_Test(value, argument if replaced is None else replaced))
+    text = unquote(argument(call, 2) or "")
+    replaced = scope.parameter(text)
+    return compare(_Test(value, text if replaced is None else replaced))
 
 
 def _select(call: Call, scope: Scope) -> str:
@@ -388,7 +285,7 @@ def _require(call: Call, scope: Scope) -> str:
     if scope.present:
         return KEEP
     value = scope.text(call.arguments[0]) if call.arguments else None
-    return unquote(_argument(call, 1) or "") if value is None else value
+    return unquote(argument(call, 1) or "") if value is None else value
 
 
 def _process(call: Call, scope: Scope) -> str:
@@ -401,11 +298,11 @@ def _skip(call: Call, scope: Scope) -> str:
 
 
 def _quarantined(call: Call, scope: Scope) -> str:
-    raise _quarantine("script-quarantine", "The script quarantines this object.")
+    raise failure("script-quarantine", "The script quarantines this object.")
 
 
 def _plugin(call: Call, scope: Scope) -> str:
-    raise _quarantine("no-plugin", "The script calls a plugin; none is registered.")
+    raise failure("no-plugin", "The script calls a plugin; none is registered.")
 
 
 FUNCTIONS: dict[str, Callable[[Call, Scope], str]] = {
@@ -415,23 +312,23 @@ FUNCTIONS: dict[str, Callable[[Call, Scope], str]] = {
     "call": _plugin,
     "contents": _contents,
     "date": _date,
-    "dateinterval": _date_interval,
+    "dateinterval": date_interval,
     "decrypt": _decrypt,
     "empty": lambda call, scope: EMPTY,
     "encrypt": _encrypt,
     "hash": _hash,
-    "hashdate": _hash_date,
+    "hashdate": hash_date,
     "hashname": _hash_name,
     "hashptid": _hash_patient,
     "hashuid": _hash_uid,
     "if": _if,
-    "incrementdate": _increment_date,
+    "incrementdate": increment_date,
     "initials": _initials,
     "integer": _integer,
     "keep": lambda call, scope: KEEP,
     "lookup": _lookup,
     "lowercase": _lowercase,
-    "modifydate": _modify_date,
+    "modifydate": modify_date,
     "param": _param,
     "pathelement": _path_element,
     "process": _process,

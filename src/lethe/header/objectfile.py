@@ -206,6 +206,8 @@ def _fragments(view: View, position: int) -> int:
 
 
 def _after(view: View, position: int, syntax: Syntax) -> Dataset:
+    if position >= view.size:
+        return Dataset(b"", [], syntax)
     data = view.read(position, view.size)
     end = _before_trailer(data, syntax)
     try:

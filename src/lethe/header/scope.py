@@ -6,12 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from lethe.header.calls import Abort
 from lethe.header.elements import Elements, PrivateTag, locate
-from lethe.header.functions import Abort, evaluate
+from lethe.header.functions import evaluate
 from lethe.header.lookup import IntegerTable, LookupTable
 from lethe.header.raw import Dataset
 from lethe.header.script import Rule
 from lethe.header.values import Reader
+
+METHOD_CODES = 0x00120064
+
+
+def inserts(rules: Mapping[int, Rule]) -> dict[int, Rule]:
+    """Return the rules that insert an absent element."""
+    return {
+        tag: rule
+        for tag, rule in rules.items()
+        if tag >> 16 != 2 and (rule.expression.always or tag == METHOD_CODES)
+    }
 
 
 @dataclass(frozen=True)
@@ -24,6 +36,7 @@ class Surroundings:
     elements: Elements
     parameters: Mapping[str, str]
     rules: Mapping[int, Rule]
+    inserting: Mapping[int, Rule]
     lookup: LookupTable | None
     integers: IntegerTable
     now: datetime

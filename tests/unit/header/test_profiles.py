@@ -10,7 +10,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from lethe.header import bundled_script, load_script
-from lethe.header.lint import Severity, lint
+from lethe.header.findings import Severity
+from lethe.header.lint import lint
 from lethe.header.profile import compile_profile, load_profile
 from unit.header.objects import clean, ct, to_bytes
 
