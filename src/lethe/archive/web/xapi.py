@@ -74,9 +74,7 @@ def routes(ctx: Context) -> list[BaseRoute]:
         Route("/xapi/schemas/datatypes", in_thread(ctx, _types)),
         Route("/xapi/schemas/datatypes/all", in_thread(ctx, _types)),
         Route("/xapi/schemas/{name:path}", in_thread(ctx, _schema)),
-        Route(
-            "/xapi/custom-fields/{path:path}", in_thread(ctx, custom.serve), methods=["GET", "PUT", "DELETE"]
-        ),
+        Route("/xapi/custom-fields/{path:path}", in_thread(ctx, custom.serve), methods=any_way),
         Route("/xapi/access/projects", in_thread(ctx, _projects)),
         Route("/xapi/projects/{project}/access-requests", in_thread(ctx, _request_access), methods=["POST"]),
     ]
