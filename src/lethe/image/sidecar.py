@@ -14,8 +14,6 @@ from typing import Any
 
 import yaml
 
-_CODE = re.compile(r"[A-Za-z0-9._+\-/]+")
-
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
@@ -27,13 +25,13 @@ class AllowList:
         Keys whose value may be any number, truth value or list of them.
     words : mapping of str to frozenset of str
         Keys whose value must come from a vocabulary.
-    codes : mapping of str to int
-        Keys whose value may be one code without blanks, up to so many letters.
+    patterns : mapping of str to re.Pattern
+        Keys whose value must fit a pattern as a whole.
     """
 
     numbers: frozenset[str]
     words: Mapping[str, frozenset[str]]
-    codes: Mapping[str, int]
+    patterns: Mapping[str, re.Pattern[str]]
 
     @classmethod
     def standard(cls) -> AllowList:
@@ -43,7 +41,7 @@ class AllowList:
         return cls(
             frozenset(content["numbers"]),
             {key: frozenset(words) for key, words in content["words"].items()},
-            content["codes"],
+            {key: re.compile(pattern) for key, pattern in content["patterns"].items()},
         )
 
     def clean(self, key: str, value: Any) -> Any:
@@ -54,8 +52,8 @@ class AllowList:
             words = value if isinstance(value, list) else str(value).split("\\")
             known = [word for word in words if word in self.words[key]]
             return None if not known else known if len(words) > 1 else known[0]
-        if key in self.codes and isinstance(value, str):
-            return value if len(value) <= self.codes[key] and _CODE.fullmatch(value) else None
+        if key in self.patterns and isinstance(value, str):
+            return value if self.patterns[key].fullmatch(value) else None
         return None
 
 

@@ -46,13 +46,10 @@ EXPECTED = {
 def test_a_damaged_series_yields_no_image_but_its_named_reason(
     series: Copy, out: Path, name: str, kind: str
 ) -> None:
-    for seed in range(3):
-        files = series(name)
-        damage(files, kind, seed)
-        folder = files[0].parent
-        assert _reason(folder, out) in EXPECTED[kind]
-        assert not list(out.iterdir())
-        folder.rename(folder.with_name(f"done-{seed}"))
+    files = series(name)
+    damage(files, kind, seed=len(kind) + len(name))
+    assert _reason(files[0].parent, out) in EXPECTED[kind]
+    assert not list(out.iterdir())
 
 
 def _reason(folder: Path, out: Path) -> str:

@@ -80,15 +80,8 @@ def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_four(
     result = CliRunner().invoke(app, ["convert", str(tmp_path / "one"), str(tmp_path / "out")])
     assert isinstance(result.exception, Refused)
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from lethe.cli import main; main()",
-            "image",
-            "convert",
-            tmp_path / "one",
-            tmp_path / "o",
-        ],
+        [sys.executable, "-c", "import lethe.cli; lethe.cli.main()", "image", "convert", "one", "out"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
     )

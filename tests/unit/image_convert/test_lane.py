@@ -159,7 +159,7 @@ def test_a_project_decides_before_the_standard_rules(tmp_path: Path, head_ct: Se
     table.write_text(
         "drop: [localizer]\n"
         "rules:\n"
-        "  - {name: thin-only, lane: quarantine, reason: We take no short stacks., when: {positions: {max: 60}}}\n"
+        "  - {name: thin-only, lane: quarantine, reason: Too short., when: {positions: {max: 60}}}\n"
     )
     decision = decide(head_ct, project_rules(table))
     assert (decision.lane, decision.rule) == (Lane.QUARANTINE, "project:thin-only")
