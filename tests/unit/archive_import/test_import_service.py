@@ -231,10 +231,12 @@ def test_an_empty_or_broken_body_is_400(client: TestClient) -> None:
 def test_who_may_not_create_may_not_import(
     client: TestClient, ctx: Context, zip_of_two_series: bytes
 ) -> None:
+    client.cookies.clear()
     client.auth = ("bob", "bob")
     assert post(client, zip_of_two_series, **ARCHIVE).status_code == 404
     access.set_visibility(ctx, "P", "public")
     assert post(client, zip_of_two_series, **ARCHIVE).status_code == 403
+    client.cookies.clear()
     client.auth = None  # type: ignore[assignment]
     assert post(client, zip_of_two_series, **ARCHIVE).status_code == 403
 
