@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from lethe.errors import Unavailable
 
 _POLL_SECONDS = 0.05
 _WATCH_SECONDS = 0.25
+_GONE_SECONDS = 5.0
 _PLAIN_PATH = re.compile(r"[\w./@+-]+", re.ASCII)
 _SPARE_BYTES = 2 << 30
 _PAGE = resource.getpagesize()
@@ -130,6 +131,7 @@ class ProcessBackend:
         with suppress(ProcessLookupError):
             os.killpg(child.process.pid, signal.SIGKILL)
         code = child.process.wait()
+        _wait_until_gone(child.process.pid)
         os.close(child.leash)
         if child.alias is not None:
             child.alias.unlink(missing_ok=True)
@@ -226,19 +228,24 @@ def _over_limit(session: int, spec: RunSpec) -> Cause | None:
 
 def session_bytes(session: int) -> int:
     """Return the resident memory of all processes of a session, in bytes (0 where /proc is missing)."""
-    pages = 0
+    return sum(pages for _, pages in _living(session)) * _PAGE
+
+
+def _wait_until_gone(session: int) -> None:
+    """Wait until no process of a session that was ended lives: only then is its output complete."""
+    deadline = time.monotonic() + _GONE_SECONDS
+    while any(True for _ in _living(session)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS / 10)
+
+
+def _living(session: int) -> Iterator[tuple[int, int]]:
+    """Yield process id and resident pages of the processes of a session; none where /proc is missing."""
     with suppress(FileNotFoundError):
         for entry in os.listdir("/proc"):
-            if entry.isdecimal():
-                pages += _pages_in_session(entry, session)
-    return pages * _PAGE
-
-
-def _pages_in_session(pid: str, session: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            # the name in brackets may hold blanks; behind it: state ppid pgrp session ... rss is field 24
-            fields = stream.read().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return 0
-    return int(fields[21]) if len(fields) > 21 and int(fields[3]) == session else 0
+            if not entry.isdecimal():
+                continue
+            with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+                # the name in brackets may hold blanks; behind it: state ppid pgrp session ... rss is field 24
+                fields = Path(f"/proc/{entry}/stat").read_bytes().rpartition(b")")[2].split()
+                if len(fields) > 21 and int(fields[3]) == session and fields[0] not in (b"Z", b"X"):
+                    yield int(entry), int(fields[21])
