@@ -246,3 +246,26 @@ def test_s20_delete_order_file_resource_scan_session_subject_project(site):
         c.projects[p].subjects["S1"].delete()
         c.projects[p].delete()
     assert site.rq("GET", f"/data/projects/{p}").status_code == 404
+
+
+@pytest.mark.requirement("E-72")
+def test_a_stroke_record_is_kept_by_its_type(site):
+    p = site.new_project()
+    site.mr(p)
+    base = f"/data/projects/{p}/subjects/S1/experiments/S1_CLIN_1"
+    query = {
+        "xsiType": "lethe:clinicalData",
+        "lethe:clinicalData/mrs_3m": "2",
+        "lethe:clinicalData/evt": "yes",
+    }
+    assert site.rq("PUT", base, params=query).status_code == 201
+    assert site.rq("PUT", base, params={"lethe:clinicalData/evt": "perhaps"}).status_code == 400
+    path = f"/data/projects/{p}/experiments?xsiType=lethe:clinicalData&columns=label,mrs_3m,subject_label"
+    row = site.rq("GET", path).json()["ResultSet"]["Result"][0]
+    assert (row["label"], row["mrs_3m"], row["subject_label"]) == ("S1_CLIN_1", "2", "S1")
+    with site.connect() as c:
+        record = c.projects[p].subjects["S1"].experiments["S1_CLIN_1"]
+        assert (record.mrs_3m, record.evt) == (2, "yes")
+        record.nihss_admission = 14
+        c.clearcache()
+        assert c.projects[p].subjects["S1"].experiments["S1_CLIN_1"].nihss_admission == 14

@@ -162,3 +162,17 @@ def test_subtypes_know_their_ancestors():
     assert is_a("xnat:mrSessionData", "xnat:imageSessionData")
     assert not is_a("xnat:mrSessionData", "xnat:imageScanData")
     assert type_of("xnat:MRSESSIONDATA").name == "xnat:mrSessionData"
+
+
+def test_types_of_the_plugin_have_a_schema_and_a_namespace_of_their_own():
+    record = TYPES["lethe:clinicalData"]
+    assert is_a(record.name, "xnat:subjectAssessorData")
+    assert len(record.own) == 77
+    assert len(TYPES["lethe:defaceQcData"].own) == 22
+    text = schema("lethe")
+    assert '<xs:element name="ClinicalData" type="lethe:clinicalData"/>' in text
+    document = xml.write(Tree(record, {"label": "L", "note": "n", "mrs_3m": "2"})).decode()
+    assert "<lethe:ClinicalData " in document
+    assert "<xnat:note>n</xnat:note>" in document
+    assert "<lethe:mrs_3m>2</lethe:mrs_3m>" in document
+    assert xml.read(document.encode())[1] == {"label": "L", "note": "n", "mrs_3m": "2"}

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from lethe.archive.types import lethe
 from lethe.archive.types.node import Node, parse
+
+NAMESPACES = {"xnat": "http://nrg.wustl.edu/xnat", "lethe": "http://lethe.example/lethe"}
+"""Prefixes of data types and their XML namespaces."""
 
 _FIELDS = "fields/field*{@name}"
 _RESOURCES = "resources/resource*->abstractResource"
@@ -110,6 +114,12 @@ class XsiType:
         return (*(TYPES[self.base].nodes if self.base else ()), *self.own)
 
     @cached_property
+    def sections(self) -> tuple[tuple[str, tuple[Node, ...]], ...]:
+        """Return the own members of the base types and of this one, each with its XML namespace."""
+        own = (NAMESPACES[self.name.split(":")[0]], self.own)
+        return (*(TYPES[self.base].sections if self.base else ()), own)
+
+    @cached_property
     def lineage(self) -> tuple[str, ...]:
         """Return the names of this type and its base types, nearest first."""
         return (self.name, *(TYPES[self.base].lineage if self.base else ()))
@@ -126,10 +136,10 @@ def _all() -> dict[str, XsiType]:
         (f"{key}SessionData", "imageSessionData", f"{word}Session", "") for key, word in _SESSIONS.items()
     ]
     rows += [(f"{key}ScanData", "imageScanData", f"{word}Scan", _PARAMS) for key, word in _SCANS.items()]
-    found = {}
-    for name, base, element, text in rows:
-        found[f"xnat:{name}"] = XsiType(f"xnat:{name}", f"xnat:{base}" if base else "", element, parse(text))
-    return found
+    full = [(f"xnat:{name}", f"xnat:{base}" if base else "", *rest) for name, base, *rest in rows]
+    return {
+        name: XsiType(name, base, element, parse(text)) for name, base, element, text in (*full, *lethe.TABLE)
+    }
 
 
 TYPES: dict[str, XsiType] = _all()

@@ -7,19 +7,19 @@ from lxml import etree
 from lethe.archive.model import Data
 from lethe.archive.problem import Problem
 from lethe.archive.types.node import Node
-from lethe.archive.types.table import XsiType, by_element, target_of, type_of
+from lethe.archive.types.table import NAMESPACES, XsiType, by_element, target_of, type_of
 from lethe.archive.types.tree import Tree, part
 from lethe.archive.types.xpath import Spot, put, text_name
 
-XNAT = "http://nrg.wustl.edu/xnat"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_NS = {"xnat": XNAT, "xsi": XSI}
+_NS = {**NAMESPACES, "xsi": XSI}
 
 
 def write(tree: Tree, site: str = "") -> bytes:
     """Return an item document."""
-    root = etree.Element(f"{{{XNAT}}}{tree.type.element or tree.type.name.split(':')[1]}", nsmap=_NS)
-    root.set(f"{{{XSI}}}schemaLocation", f"{XNAT} {site}/xapi/schemas/xnat")
+    prefix, name = tree.type.name.split(":")
+    root = etree.Element(f"{{{NAMESPACES[prefix]}}}{tree.type.element or name}", nsmap=_NS)
+    root.set(f"{{{XSI}}}schemaLocation", f"{NAMESPACES[prefix]} {site}/xapi/schemas/{prefix}")
     _fill(root, tree)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
@@ -28,44 +28,45 @@ def _fill(element: etree._Element, tree: Tree) -> None:
     for node in tree.type.nodes:
         if node.attribute and node.name in tree.values:
             element.set(node.name, _clean(tree.values[node.name]))
-    for node in tree.type.nodes:
-        if not node.attribute:
-            _write_node(element, node, tree.values, tree.below, "")
+    for space, nodes in tree.type.sections:
+        for node in nodes:
+            if not node.attribute:
+                _write_node(element, node, tree, space, "")
 
 
-def _write_node(
-    parent: etree._Element, node: Node, values: Data, below: dict[str, list[Tree]], prefix: str
-) -> None:
-    path = prefix + node.path
+def _write_node(parent: etree._Element, node: Node, tree: Tree, space: str, prefix: str) -> None:
+    path, values = prefix + node.path, tree.values
     if node.many:
-        _write_list(parent, node, values.get(path, {}) if node.stored else below.get(path, []))
+        _write_list(parent, node, values.get(path, {}) if node.stored else tree.below.get(path, []), space)
     elif node.ref:
         inner = part(values, node)
         if inner:
             target = target_of(node)
-            element = etree.SubElement(parent, f"{{{XNAT}}}{node.name}")
+            element = etree.SubElement(parent, f"{{{space}}}{node.name}")
             if target.name != f"xnat:{node.ref}":
                 element.set(f"{{{XSI}}}type", target.name)
             _fill(element, Tree(target, inner))
     elif any(key == path or key.startswith(path + "/") for key in values):
-        element = etree.SubElement(parent, f"{{{XNAT}}}{node.name}")
+        element = etree.SubElement(parent, f"{{{space}}}{node.name}")
         for attribute in node.attributes:
             if f"{path}/{attribute.name}" in values:
                 element.set(attribute.name, _clean(values[f"{path}/{attribute.name}"]))
         for child in node.children:
-            _write_node(element, child, values, below, path + "/")
+            _write_node(element, child, tree, space, path + "/")
         if path in values:
             element.text = _clean(values[path])
 
 
-def _write_list(parent: etree._Element, node: Node, entries: dict[str, dict[str, str]] | list[Tree]) -> None:
+def _write_list(
+    parent: etree._Element, node: Node, entries: dict[str, dict[str, str]] | list[Tree], space: str
+) -> None:
     if not entries:
         return
     if node.wrapper:
-        parent = etree.SubElement(parent, f"{{{XNAT}}}{node.wrapper}")
+        parent = etree.SubElement(parent, f"{{{space}}}{node.wrapper}")
     if isinstance(entries, list):
         for tree in entries:
-            element = etree.SubElement(parent, f"{{{XNAT}}}{node.name}")
+            element = etree.SubElement(parent, f"{{{space}}}{node.name}")
             if node.ref:
                 element.set(f"{{{XSI}}}type", tree.type.name)
             if node.name == "share":
@@ -75,7 +76,7 @@ def _write_list(parent: etree._Element, node: Node, entries: dict[str, dict[str,
                 _fill(element, tree)
         return
     for entry in entries.values():
-        element = etree.SubElement(parent, f"{{{XNAT}}}{node.name}")
+        element = etree.SubElement(parent, f"{{{space}}}{node.name}")
         element.text = _clean(entry.get(text_name(node), ""))
         for attribute in node.attributes:
             if attribute.name in entry:

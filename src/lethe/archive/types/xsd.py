@@ -6,7 +6,7 @@ from functools import cache
 from xml.sax.saxutils import quoteattr
 
 from lethe.archive.types.node import Node
-from lethe.archive.types.table import TYPES, XsiType
+from lethe.archive.types.table import NAMESPACES, TYPES, XsiType
 
 _DISPLAY = {
     "xnat:subjectData": "label",
@@ -15,20 +15,22 @@ _DISPLAY = {
     "xnat:abstractProtocol": "ID",
     "xnat:fieldDefinitionGroup": "ID",
 }
-_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
-<xs:schema targetNamespace="http://nrg.wustl.edu/xnat" xmlns:xnat="http://nrg.wustl.edu/xnat" \
-xmlns:xdat="http://nrg.wustl.edu/xdat" xmlns:xs="http://www.w3.org/2001/XMLSchema" \
-elementFormDefault="qualified" attributeFormDefault="unqualified">
-"""
 
 
 @cache
-def schema() -> str:
-    """Return the schema document of namespace ``http://nrg.wustl.edu/xnat``."""
-    lines = [f'<xs:element name="{t.element}" type="{t.name}"/>' for t in TYPES.values() if t.element]
-    for one in TYPES.values():
+def schema(prefix: str = "xnat") -> str:
+    """Return the schema document of one prefix (a key of `NAMESPACES`)."""
+    own = [one for one in TYPES.values() if one.name.startswith(prefix + ":")]
+    lines = [f'<xs:element name="{one.element}" type="{one.name}"/>' for one in own if one.element]
+    for one in own:
         lines += _complex_type(one)
-    return _HEAD + "\n".join(lines) + "\n</xs:schema>\n"
+    spaces = " ".join(f'xmlns:{name}="{uri}"' for name, uri in NAMESPACES.items())
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<xs:schema targetNamespace="{NAMESPACES[prefix]}" {spaces} xmlns:xdat="http://nrg.wustl.edu/xdat" '
+        'xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified" '
+        'attributeFormDefault="unqualified">\n' + "\n".join(lines) + "\n</xs:schema>\n"
+    )
 
 
 def _complex_type(one: XsiType) -> list[str]:

@@ -15,7 +15,7 @@ from lethe.archive import access, items
 from lethe.archive.context import Context
 from lethe.archive.problem import Problem, not_found
 from lethe.archive.settings import OPEN
-from lethe.archive.types.table import TYPES
+from lethe.archive.types.table import NAMESPACES, TYPES
 from lethe.archive.types.xsd import schema
 from lethe.archive.web import answers, custom, pars
 from lethe.archive.web.request import Call
@@ -70,7 +70,7 @@ def routes(ctx: Context) -> list[BaseRoute]:
         Route("/xapi/siteConfig/{key}", in_thread(ctx, _property), methods=get_post),
         Route("/xapi/plugins", in_thread(ctx, lambda call, _: answers.as_json(PLUGINS))),
         Route("/xapi/plugins/{id}", in_thread(ctx, _plugin)),
-        Route("/xapi/schemas", in_thread(ctx, lambda call, _: answers.as_json(["xnat"]))),
+        Route("/xapi/schemas", in_thread(ctx, lambda call, _: answers.as_json(list(NAMESPACES)))),
         Route("/xapi/schemas/datatypes", in_thread(ctx, _types)),
         Route("/xapi/schemas/datatypes/all", in_thread(ctx, _types)),
         Route("/xapi/schemas/{name:path}", in_thread(ctx, _schema)),
@@ -143,9 +143,10 @@ def _values(call: Call, names: dict[str, str]) -> Response:
 
 
 def _schema(call: Call, names: dict[str, str]) -> Response:
-    if names["name"] not in {"xnat", "xnat/xnat"}:
+    prefix = names["name"].split("/")[0]
+    if prefix not in NAMESPACES or names["name"] not in {prefix, f"{prefix}/{prefix}"}:
         raise Problem(404, "There is no such schema.")
-    return Response(schema(), media_type="application/xml")
+    return Response(schema(prefix), media_type="application/xml")
 
 
 def _types(call: Call, names: dict[str, str]) -> Response:
