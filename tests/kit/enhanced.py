@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage
@@ -134,3 +136,53 @@ def _frame(person: Person, modality: Modality, plane: Plane, t: int, times: int)
     else:
         group.CTImageFrameTypeSequence = Sequence([kind])
     return group
+
+
+def damage_enhanced(path: Path, kind: str, seed: int) -> None:
+    """Damage an enhanced object in place; `kind` is one of `ENHANCED_FAULTS`."""
+    rng = random.Random(seed)
+    if kind == "cut-short":
+        path.write_bytes(path.read_bytes()[: int(path.stat().st_size * rng.uniform(0.6, 0.97))])
+        return
+    dataset = pydicom.dcmread(path)
+    groups = list(dataset.PerFrameFunctionalGroupsSequence)
+    size = int(dataset.Rows) * int(dataset.Columns) * 2
+    frames = [dataset.PixelData[n * size : (n + 1) * size] for n in range(len(groups))]
+    chosen = rng.randrange(1, len(groups) - 1)
+    if kind == "frame-missing":
+        del groups[chosen], frames[chosen]
+    elif kind == "first-frame-missing":
+        del groups[0], frames[0]
+    elif kind == "frame-doubled":
+        groups.insert(chosen, groups[chosen])
+        frames.insert(chosen, frames[chosen])
+    elif kind == "description-missing":
+        del groups[chosen]
+    elif kind == "pixels-missing":
+        del frames[chosen]
+    elif kind == "places-exchanged":
+        place = groups[chosen].PlanePositionSequence
+        groups[chosen].PlanePositionSequence = groups[chosen - 1].PlanePositionSequence
+        groups[chosen - 1].PlanePositionSequence = place
+    elif kind == "frame-moved":
+        place = groups[chosen].PlanePositionSequence[0]
+        x, y, z = (float(v) for v in place.ImagePositionPatient)
+        place.ImagePositionPatient = [x, y + rng.uniform(2, 9), z]
+    else:
+        raise KeyError(kind)
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(groups)
+    dataset.PixelData = b"".join(frames)
+    dataset.NumberOfFrames = len(frames) if kind != "pixels-missing" else len(groups)
+    dataset.save_as(path)
+
+
+ENHANCED_FAULTS = (
+    "frame-missing",
+    "first-frame-missing",
+    "frame-doubled",
+    "description-missing",
+    "pixels-missing",
+    "places-exchanged",
+    "frame-moved",
+    "cut-short",
+)

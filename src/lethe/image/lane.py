@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,7 @@ def decide(evidence: SeriesEvidence, rules: Sequence[Rule] | None = None) -> Lan
     )
 
 
+@cache
 def standard_rules() -> tuple[Rule, ...]:
     """Return the rules that come with the library."""
     text = resources.files("lethe.image").joinpath("lanes.yaml").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -34,6 +35,7 @@ class AllowList:
     patterns: Mapping[str, re.Pattern[str]]
 
     @classmethod
+    @cache
     def standard(cls) -> AllowList:
         """Return the list that comes with the library (``sidecar.yaml``)."""
         text = resources.files("lethe.image").joinpath("sidecar.yaml").read_text(encoding="utf-8")
