@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lethe.errors import Misconfigured, Refused
-from lethe.identity import DestructionRecord, IntakeSession, Settings
+from lethe.identity import DestructionRecord, IntakeSession, Mode, Settings
 from lethe.identity.leftovers import survey
 from lethe.identity.originals import read_originals
 
@@ -42,6 +42,9 @@ def open_session(
     folder: Folder,
     key: Key,
     width_bits: Annotated[int, typer.Option(help="Bits of a PRID, 16 to 128.")] = 16,
+    mode: Annotated[
+        Mode, typer.Option(help="anonymous: sealed at its end; pseudonymous: the site keeps the link.")
+    ] = Mode.ANONYMOUS,
     after: Annotated[
         list[Path] | None,
         typer.Option(help="destruction-record.json of an earlier session of the collection; repeatable."),
@@ -53,7 +56,7 @@ def open_session(
     Example: lethe intake open /srv/stroke/session --key /media/dpo/stroke.key
     """
     taken = [prid for record in after or [] for prid in _record(record).prids]
-    settings = Settings(width_bits=width_bits)
+    settings = Settings(width_bits=width_bits, mode=mode)
     session = IntakeSession.open(folder, key_file=key, settings=settings, taken=taken)
     _show(session.status(), output)
 

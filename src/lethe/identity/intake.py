@@ -11,8 +11,7 @@ In the folder of a session lie
 ``destruction-record.json``
     what stays.
 
-Every change is read, made and written under one lock; files are replaced whole. A process that is killed
-leaves either the state before or the state after.
+Every change is made under one lock; files are replaced whole. A kill leaves the state before or after.
 """
 
 from __future__ import annotations
@@ -21,9 +20,8 @@ import hashlib
 import json
 import random
 import secrets
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -34,10 +32,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lethe.errors import Misconfigured, Refused, Unavailable
 from lethe.files import write_bytes, write_json
 from lethe.identity import vault
+from lethe.identity.link import Link, Mode, Settings
 from lethe.identity.lookup import Assignment, lookup_table
 from lethe.identity.prid import PridPool
 from lethe.identity.record import RECORD_NAME, DestructionRecord
 from lethe.identity.shift import ShiftWindow
+from lethe.identity.spelling import check_originals, positions
 
 Clock = Callable[[], datetime]
 _REMEDY_SEALED = (
@@ -50,41 +50,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a session draws; fixed when it is opened."""
-
-    width_bits: int = 16
-    max_occupancy: float = 0.5
-    window_days: int = 21
-
-
-@dataclass(slots=True)
-class _Link:
-    """The decrypted state; lives only inside a method that holds the lock."""
-
-    assignments: dict[str, Assignment] = field(default_factory=dict)
-    taken: list[str] = field(default_factory=list)
-    lookup_tables: list[str] = field(default_factory=list)
-    noise_key: str = ""
-    signing_key: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        given = {key: [value.prid, value.shift_days] for key, value in self.assignments.items()}
-        names = ("taken", "lookup_tables", "noise_key", "signing_key")
-        return {"assignments": given, **{name: getattr(self, name) for name in names}}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> _Link:
-        given = {key: Assignment(*value) for key, value in values.pop("assignments").items()}
-        return cls(assignments=given, **values)
-
-
 class IntakeSession:
-    """One stretch of data arriving at a collection, under one link.
-
-    Use `IntakeSession.open`. All methods may be called from several processes at once.
-    """
+    """One stretch of data arriving at a collection; several processes may use it at once. See `open`."""
 
     def __init__(self, folder: Path, key_file: Path, rng: random.Random, clock: Clock) -> None:
         self.folder = folder
@@ -111,8 +78,7 @@ class IntakeSession:
         folder : Path
             Folder of the session; made when absent.
         key_file : Path
-            Key of the link, mode 0600, made when absent. Keep it apart from the folder and its backups:
-            who has only one of the two learns nothing.
+            Key of the link, mode 0600, made when absent. Keep it apart from the folder and its backups.
         rng : random.Random, optional
             Source of PRIDs and shifts; the operating system's by default.
         clock : callable
@@ -157,6 +123,11 @@ class IntakeSession:
         return (self.folder / RECORD_NAME).exists()
 
     @property
+    def mode(self) -> Mode:
+        """Whether the link will be destroyed (anonymous) or kept by the site."""
+        return Mode(self._head()["mode"])
+
+    @property
     def assignments(self) -> Mapping[str, Assignment]:
         """Original PatientID to `Assignment`; raises `Refused` after sealing."""
         with self._lock():
@@ -182,7 +153,7 @@ class IntakeSession:
     def status(self) -> dict[str, Any]:
         """Return state, times and counts; nothing about a patient."""
         head = self._head()
-        shown = {name: head[name] for name in ("session", "opened", "width_bits", "window_days")}
+        shown = {name: head[name] for name in ("session", "mode", "opened", "width_bits", "window_days")}
         if self.sealed:
             return {
                 **shown,
@@ -228,12 +199,50 @@ class IntakeSession:
         wanted = list(originals)
         with self._lock():
             link = self._read()
-            _check(wanted, link.assignments)
+            check_originals(wanted, link.assignments)
             new = [name for name in dict.fromkeys(wanted) if name not in link.assignments]
             if new:
                 self._draw(link, new)
                 self._write(link)
         return {name: link.assignments[name] for name in dict.fromkeys(wanted)}
+
+    def promote(self, prids: Iterable[str], target: IntakeSession) -> dict[str, Assignment]:
+        """Give cases of this pseudonymous session new identifiers and shifts in an anonymous one.
+
+        Curators have confirmed inclusion and completeness under the pseudonym; the archive receives another
+        identifier and shifted dates. The target knows only pseudonyms and forgets them when it is sealed.
+
+        Parameters
+        ----------
+        prids : iterable of str
+            Pseudonyms (PRIDs of this session) of the cases that are complete.
+        target : IntakeSession
+            An anonymous session of the collection.
+
+        Returns
+        -------
+        dict of str to Assignment
+            Pseudonym to what it becomes; the patient column of the pseudonymous table is ``prid``.
+
+        Raises
+        ------
+        Refused
+            A pseudonym is not of this session, or one of the sessions has the wrong mode.
+        """
+        wanted = list(prids)
+        if (self.mode, target.mode) != (Mode.PSEUDONYMOUS, Mode.ANONYMOUS):
+            raise Refused("promote-mode", "Cases are promoted from a pseudonymous to an anonymous session.")
+        own = {given.prid for given in self.assignments.values()}
+        strangers = [position for position, prid in enumerate(wanted, 1) if prid not in own]
+        if strangers:
+            raise Refused("promote-unknown", f"{positions(strangers)}: not a pseudonym of this session.")
+        target.reserve(own)  # an identifier of the first step never names another patient in the second
+        return target.assign(wanted)
+
+    def reserve(self, prids: Iterable[str]) -> None:
+        """Never draw `prids` in this session."""
+        with self._lock():
+            self._resume(sorted(prids), None)
 
     def write_lookup_table(self, path: Path) -> None:
         """Write the lookup table (mode 0600) and remember where, so that sealing destroys it.
@@ -261,7 +270,7 @@ class IntakeSession:
     def seal(self, clock: Clock | None = None) -> DestructionRecord:
         """Close the session for ever: destroy lookup tables, key and link; a signed record stays.
 
-        A sealing that was interrupted is finished by calling again; a sealed session returns its record.
+        Call again to finish an interrupted sealing; a sealed session returns its record.
 
         Raises
         ------
@@ -271,6 +280,12 @@ class IntakeSession:
         with self._lock():
             if self.sealed:
                 return self.record
+            if self._head()["mode"] == Mode.PSEUDONYMOUS:
+                raise Refused(
+                    "session-pseudonymous",
+                    "A pseudonymous session keeps its link at the site and is not sealed.",
+                    remedy="Promote its complete cases to an anonymous session, and seal that one.",
+                )
             if not self._journal.exists():
                 write_json(self._journal, self._prepare(clock or self._clock).as_dict())
             record = DestructionRecord.load(self._journal)
@@ -294,8 +309,7 @@ class IntakeSession:
         return vault.locked(self.folder / ".lock")
 
     def _head(self) -> dict[str, Any]:
-        head: dict[str, Any] = json.loads((self.folder / "session.json").read_text())
-        return head
+        return {**asdict(Settings()), **json.loads((self.folder / "session.json").read_text())}
 
     def _begin(self, settings: Settings | None, taken: list[str], noise_key: bytes | None) -> None:
         head_file = self.folder / "session.json"
@@ -322,7 +336,7 @@ class IntakeSession:
         vault.make_key(self.key_file, self._head()["session"])
         signing = Ed25519PrivateKey.generate().private_bytes_raw()
         noise = noise_key or secrets.token_bytes(32)
-        self._write(_Link(taken=taken, noise_key=noise.hex(), signing_key=signing.hex()))
+        self._write(Link(taken=taken, noise_key=noise.hex(), signing_key=signing.hex()))
 
     def _resume(self, taken: list[str], noise_key: bytes | None) -> None:
         link = self._read()
@@ -334,32 +348,24 @@ class IntakeSession:
             self._pool(link)
             self._write(link)
 
-    def _read(self) -> _Link:
+    def _read(self) -> Link:
         if self.sealed or self._journal.exists():
             raise Refused("session-sealed", "This intake session is sealed.", remedy=_REMEDY_SEALED)
-        session = self._head()["session"]
-        if not self._link_file.exists():
-            raise Refused(
-                "no-link", "The link of this session is missing.", remedy="Restore it from a backup."
-            )
-        return _Link.from_dict(
-            vault.read_encrypted(self._link_file, vault.read_key(self.key_file, session), session)
-        )
+        return Link.load(self._link_file, self.key_file, self._head()["session"])
 
-    def _write(self, link: _Link) -> None:
-        session = self._head()["session"]
-        key = vault.read_key(self.key_file, session)
-        vault.write_encrypted(self._link_file, link.as_dict(), key, session)
+    def _write(self, link: Link) -> None:
+        link.save(self._link_file, self.key_file, self._head()["session"])
 
-    def _pool(self, link: _Link) -> PridPool:
+    def _pool(self, link: Link) -> PridPool:
         head = self._head()
         given = [assignment.prid for assignment in link.assignments.values()]
         return PridPool(head["width_bits"], [*link.taken, *given], head["max_occupancy"], self._rng)
 
-    def _draw(self, link: _Link, new: list[str]) -> None:
+    def _draw(self, link: Link, new: list[str]) -> None:
         pool, window = self._pool(link), ShiftWindow(self._head()["window_days"])
+        moves = self._head()["mode"] == Mode.ANONYMOUS
         for name in new:
-            link.assignments[name] = Assignment(pool.draw(), window.draw(self._rng))
+            link.assignments[name] = Assignment(pool.draw(), window.draw(self._rng) if moves else 0)
 
     def _prepare(self, clock: Clock) -> DestructionRecord:
         link, head = self._read(), self._head()
@@ -381,9 +387,7 @@ class IntakeSession:
         session = self._head()["session"]
         try:
             if self.key_file.exists() and self._link_file.exists():
-                key = vault.read_key(self.key_file, session)
-                link = _Link.from_dict(vault.read_encrypted(self._link_file, key, session))
-                for place in link.lookup_tables:
+                for place in Link.load(self._link_file, self.key_file, session).lookup_tables:
                     vault.destroy(Path(place))
             vault.destroy(self.key_file)
             vault.destroy(self._link_file)
@@ -393,35 +397,3 @@ class IntakeSession:
                 f"A file of the session could not be destroyed ({problem.strerror}).",
                 remedy="Make key, link and lookup tables writable, then seal again.",
             ) from None
-
-
-def _check(wanted: list[str], known: Mapping[str, Assignment]) -> None:
-    bad = [
-        position
-        for position, name in enumerate(wanted, 1)
-        if not name.strip() or "\\" in name or any(unicodedata.category(c) == "Cc" for c in name)
-    ]
-    if bad:
-        raise Refused(
-            "patient-id",
-            f"{_positions(bad)}: the patient identifier is empty or holds a backslash or control character.",
-            remedy="Correct these entries at their source.",
-        )
-    spelling = {_plain(name): name for name in known}
-    doubled = [i for i, name in enumerate(wanted, 1) if spelling.setdefault(_plain(name), name) != name]
-    if doubled:
-        raise Refused(
-            "patient-duplicate",
-            f"{_positions(doubled)}: the patient is already there, spelled with other case or blanks.",
-            remedy="Use one spelling in images and table.",
-        )
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def _positions(numbers: list[int]) -> str:
-    shown = ", ".join(map(str, numbers[:10]))
-    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
-    return f"{'Entry' if len(numbers) == 1 else 'Entries'} {shown}{more}"
