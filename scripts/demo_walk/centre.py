@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lethe.errors import Refused
+from lethe.errors import Refused, Unavailable
 from lethe.governance.collection import Collection
 from lethe.release.publication import PlannedSeries, plan_publication
 from lethe.xnat import commands, projects, publish, resources
@@ -18,6 +19,8 @@ from lethe.xnat.intake import Scan, resource_labels, scans, series_of
 
 Progress = Callable[[int, int], None]
 _DEFINITIONS = Path(__file__).resolve().parents[2] / "xnat-containers"
+# a run that refuses an image says so with a code in brackets; anything else is a technical failure
+_NAMED = re.compile(r"\[[a-z0-9-]+\]$")
 _ROLES = {"coordinator": "owner", "member": "member", "collaborator": "collaborator"}
 
 
@@ -73,46 +76,52 @@ def _run(
     wrapper: commands.Wrapper,
     chosen: list[Scan],
     progress: Progress,
-) -> dict[Scan, commands.Ended]:
-    jobs = {scan: commands.Job(wrapper, f"/archive{scan.uri}") for scan in chosen}
-    ended = commands.run_all(archive, collection.intake, list(jobs.values()), progress=progress)
-    return dict(zip(jobs, ended, strict=True))
+) -> None:
+    jobs = [commands.Job(wrapper, f"/archive{scan.uri}") for scan in chosen]
+    ended = commands.run_all(archive, collection.intake, jobs, progress=progress)
+    broken = [run for run in ended if not run.complete and not _NAMED.search(run.reason)]
+    if broken:
+        raise Unavailable(
+            "runs-broken",
+            f"{len(broken)} of {len(ended)} runs of {wrapper.name} broke: {broken[0].status}.",
+            remedy="Run again; their logs stand on the page of the intake project.",
+        )
 
 
 def convert(
     archive: Archive, collection: Collection, wrappers: dict[str, commands.Wrapper], progress: Progress
-) -> dict[Scan, commands.Ended]:
+) -> None:
     """Launch ``dicom-to-nifti`` for every scan that has no conversion report."""
     chosen = [
         scan
         for scan in scans(archive, collection.intake)
         if "CONVERSION" not in resource_labels(archive, scan)
     ]
-    return _run(archive, collection, wrappers["dicom-to-nifti-scan"], chosen, progress)
+    _run(archive, collection, wrappers["dicom-to-nifti-scan"], chosen, progress)
 
 
 def deface(
     archive: Archive, collection: Collection, wrappers: dict[str, commands.Wrapper], progress: Progress
-) -> dict[Scan, commands.Ended]:
+) -> None:
     """Launch ``deface`` for every converted scan of the de-face lane that has no verdict yet."""
     chosen = [
         scan
         for scan, series in series_of(archive, collection.intake)
         if series.record.lane == "deface" and series.record.converted and series.record.verdict is None
     ]
-    return _run(archive, collection, wrappers["deface-scan"], chosen, progress)
+    _run(archive, collection, wrappers["deface-scan"], chosen, progress)
 
 
 def clean(
     archive: Archive, collection: Collection, wrappers: dict[str, commands.Wrapper], progress: Progress
-) -> dict[Scan, commands.Ended]:
+) -> None:
     """Launch ``clean-header`` for every scan that stays DICOM."""
     chosen = [
         scan
         for scan, series in series_of(archive, collection.intake)
         if series.record.lane == "header-only" and not series.record.cleaned
     ]
-    return _run(archive, collection, wrappers["clean-header-scan"], chosen, progress)
+    _run(archive, collection, wrappers["clean-header-scan"], chosen, progress)
 
 
 def scramble(

@@ -39,9 +39,17 @@ def clean_headers(places: Places, dicom: Path, collection: Collection, progress:
         Anonymizer(load_script(bundled_script("stroke")), lookup),
         Anonymizer(load_script(bundled_script("routing"), parameters={"PROJECT": collection.intake}), lookup),
     ]
-    return apply_tree(
+    report = apply_tree(
         scripts, dicom, places.site / "cleaned", quarantine=places.hospital / "quarantine", progress=progress
     )
+    if not any(report.counts.get(status) for status in ("OK", "SAME")):
+        codes = ", ".join(sorted({code for _, code, _ in report.quarantined}))
+        raise Refused(
+            "nothing-cleaned",
+            f"No object passed the header cleaning; all are quarantined at the hospital ({codes}).",
+            remedy="Each quarantined object has a report beside it that says why.",
+        )
+    return report
 
 
 def _by_study(folder: Path) -> dict[str, list[Path]]:
