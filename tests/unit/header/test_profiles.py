@@ -250,6 +250,18 @@ def test_cleaning_twice_gives_the_same_bytes() -> None:
     assert clean(STROKE, data) == clean(STROKE, data)
 
 
+def test_a_patient_named_in_an_item_is_removed_and_does_not_stop_the_object() -> None:
+    reference = Dataset()
+    reference.ReferencedSOPInstanceUID = "1.2.9"
+    reference.PatientName, reference.PatientID = "SMITH^John", "OTHER"
+    data = to_bytes(ct(ReferencedImageSequence=[reference]))
+    for script in (STROKE, STRICT):
+        cleaned = clean(script, data)
+        assert isinstance(cleaned, bytes)
+        assert b"SMITH" not in cleaned
+        assert b"OTHER" not in cleaned
+
+
 def test_strict_keeps_no_date_age_or_sex() -> None:
     out = _clean(
         STRICT, ct(PatientAge="045Y", PatientSex="F", SeriesDate="20210314", SeriesDescription="CTA")
