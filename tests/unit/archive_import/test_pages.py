@@ -1,0 +1,196 @@
+"""The pages for people: who sees what, everything escaped, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from lethe.archive import access, content, items
+from lethe.archive.app import create_app
+from lethe.archive.context import Context
+from lethe.archive.pages.markup import tag
+from lethe.archive.pages.verdict import _worst
+
+from .conftest import as_zip, study_objects
+
+EVIL = '<script>alert("1")</script>'
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture
+def site(ctx: Context) -> Iterator[TestClient]:
+    ctx.http_url = "http://testserver"
+    with TestClient(create_app(ctx.root, ctx=ctx)) as found:
+        yield found
+
+
+def enter(site: TestClient, login: str, password: str = "", goal: str = "/"):  # type: ignore[no-untyped-def]
+    form = {"username": login, "password": password or login, "goal": goal}
+    return site.post("/app/template/Login.vm", data=form, follow_redirects=False)
+
+
+def session_with_verdict(site: TestClient, ctx: Context, verdict: object = "review") -> str:
+    objects = study_objects(1, 1, SeriesDescription=EVIL)
+    headers = {"Content-Type": "application/zip"}
+    params = {"project": "P", "dest": "/archive"}
+    answer = site.post("/data/services/import", params=params, content=as_zip(objects), headers=headers)
+    assert answer.status_code == 200
+    session = items.find_experiment(ctx, "A1B2_MR", "P")
+    assert session is not None
+    base = f"/data/experiments/{session.id}/scans/1/resources/DEFACE_QC/files"
+    report = {"verdict": verdict, "reasons": [EVIL]}
+    site.put(f"{base}/report.json?inbody=true", content=json.dumps(report))
+    site.put(f"{base}/sheet.png?inbody=true", content=b"\x89PNG")
+    return session.id
+
+
+def test_the_first_page_greets_the_guest_as_xnatpy_expects(site: TestClient) -> None:
+    page = site.get("/")
+    assert page.status_code == 200
+    assert '<span id="user_info">Logged in as: <span style="color:red;">Guest</span>' in page.text
+    assert "P?format=html" not in page.text
+    assert not page.text.lower().startswith(("<html", "<!doctype"))
+
+
+def test_login_opens_a_new_session_and_logout_ends_it(site: TestClient) -> None:
+    site.cookies.set("JSESSIONID", "A" * 32)
+    answer = enter(site, "alice", goal="/data/projects/P?format=html")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/data/projects/P?format=html")
+    assert "A" * 32 not in answer.headers["set-cookie"]
+    site.cookies.clear()
+    assert enter(site, "alice").status_code == 303
+    assert "Logged in as: alice" in site.get("/").text
+    site.post("/app/action/LogoutUser", follow_redirects=False)
+    assert "Guest" in site.get("/").text
+
+
+def test_a_wrong_password_is_said_and_the_goal_stays_in_the_site(site: TestClient) -> None:
+    answer = enter(site, "alice", "wrong", goal="/x")
+    assert answer.status_code == 401
+    assert 'value="/x"' in answer.text
+    for goal in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:1"):
+        site.cookies.clear()
+        assert enter(site, "alice", goal=goal).headers["location"] == "/"
+
+
+def test_a_form_of_another_site_is_refused(site: TestClient) -> None:
+    form = {"username": "alice", "password": "alice"}
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        assert site.post("/app/template/Login.vm", data=form, headers=headers).status_code == 403
+
+
+def test_projects_are_listed_by_right(site: TestClient, ctx: Context) -> None:
+    items.create_project(ctx, "OPEN", login="bob")
+    items.create_project(ctx, "HALF", login="bob")
+    access.set_visibility(ctx, "OPEN", "public")
+    access.set_visibility(ctx, "HALF", "protected")
+    text = site.get("/").text
+    assert 'href="/data/projects/OPEN?format=html"' in text
+    assert "HALF" in text
+    assert 'href="/data/projects/HALF' not in text
+    assert ">P<" not in text
+    enter(site, "alice")
+    assert ">P<" in site.get("/").text
+
+
+def test_a_browser_gets_a_page_and_a_program_gets_json(site: TestClient, ctx: Context) -> None:
+    enter(site, "alice")
+    assert site.get("/data/projects/P", headers=BROWSER).headers["content-type"].startswith("text/html")
+    assert site.get("/data/projects/P?format=html").headers["content-type"].startswith("text/html")
+    assert site.get("/data/projects/P?format=json", headers=BROWSER).json()["items"]
+    assert site.get("/data/projects/P").json()["items"]
+    assert site.get("/data/projects/NONE?format=html").status_code == 404
+
+
+def test_what_comes_from_data_is_escaped_wherever_it_is_shown(site: TestClient, ctx: Context) -> None:
+    project = items.find_project(ctx, "P")
+    assert project is not None
+    items.update_fields(ctx, project, {"name": EVIL, "description": EVIL, "keywords": EVIL}, login="alice")
+    content.ensure_resource(ctx, project, 'R"><img src=x>', login="alice")
+    enter(site, "alice")
+    number = session_with_verdict(site, ctx)
+    pages = [
+        site.get("/"),
+        site.get("/data/projects/P?format=html"),
+        site.get(f"/data/experiments/{number}?format=html"),
+    ]
+    for page in pages:
+        assert page.status_code == 200
+        assert "<script>alert" not in page.text
+        assert "<img src=x" not in page.text
+    assert "&lt;script&gt;" in pages[2].text
+
+
+@pytest.mark.requirement("M-24")
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [("pass", "Face removed"), ("review", "A person must look"), ("fail", "Not safe"), ("ok", "Unknown verdict"),
+     (None, "Unknown verdict"), (["pass"], "Unknown verdict")],
+)  # fmt: skip
+def test_a_verdict_is_shown_with_its_picture(
+    site: TestClient, ctx: Context, verdict: object, words: str
+) -> None:
+    enter(site, "alice")
+    number = session_with_verdict(site, ctx, verdict)
+    text = site.get(f"/data/experiments/{number}?format=html").text
+    assert words in text
+    (address,) = re.findall(r'<img src="([^"]+)"', text)
+    assert site.get(address).content == b"\x89PNG"
+
+
+def test_the_worst_of_several_verdicts_counts_and_an_unknown_one_is_no_pass() -> None:
+    assert _worst(["pass", "review", "no-face"]) == "review"
+    assert _worst(["pass", "fail"]) == "fail"
+    assert _worst(["pass", "perhaps"]) == _worst([]) == "unknown"
+
+
+def test_commands_can_be_launched_by_editors_only(site: TestClient, ctx: Context) -> None:
+    site.auth = ("admin", "admin")
+    mounts = [{"name": "i", "writable": False, "path": "/input"}]
+    wrapper = {"name": "w-scan", "label": "Do it", "contexts": ["xnat:imageScanData"],
+               "external-inputs": [{"name": "scan", "type": "Scan", "required": True}]}  # fmt: skip
+    command = {"name": "w", "type": "docker", "image": "x:1", "version": "1", "schema-version": "1.0",
+               "command-line": "true", "mounts": mounts, "xnat": [wrapper]}  # fmt: skip
+    made = site.post("/xapi/commands", json=command)
+    assert made.status_code == 201, made.text
+    (number,) = (one["id"] for one in site.get(f"/xapi/commands/{made.json()}").json()["xnat"])
+    site.put(f"/xapi/wrappers/{number}/enabled")
+    site.put(f"/xapi/projects/P/wrappers/{number}/enabled")
+    site.auth = None  # type: ignore[assignment]
+    site.cookies.clear()
+    enter(site, "alice")
+    session = session_with_verdict(site, ctx)
+    address = f"/data/experiments/{session}?format=html"
+    text = site.get(address).text
+    assert f'data-address="/xapi/projects/P/wrappers/{number}/root/scan/launch"' in text
+    assert f'data-target="/archive/experiments/{session}/scans/1"' in text
+    access.set_visibility(ctx, "P", "public")
+    site.cookies.clear()
+    enter(site, "bob")
+    text = site.get(address).text
+    assert "Face" in text or "look" in text
+    assert "data-address" not in text
+
+
+def test_the_policy_forbids_everything_from_elsewhere(site: TestClient) -> None:
+    enter(site, "alice")
+    for address in ("/", "/data/projects/P?format=html", "/app/template/Login.vm", "/pages/lethe.js"):
+        answer = site.get(address)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r'(src|href)="(https?:)?//', answer.text)
+    assert site.get("/pages/secret.py").status_code == 404
+    assert "<style" not in site.get("/").text
+
+
+def test_markup_escapes_texts_and_attributes() -> None:
+    assert tag("p", EVIL, title='"><b>') == (
+        '<p title="&quot;&gt;&lt;b&gt;">&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;</p>'
+    )
+    assert tag("ul", [tag("li", 1), None, [tag("li", "a")]]) == "<ul><li>1</li><li>a</li></ul>"
+    assert tag("input", disabled=True, value=None) == "<input disabled>"
