@@ -148,7 +148,11 @@ def test_the_command_line_comes_out_as_written(
     assert line(template, inputs, **params) == expected
 
 
+NAMED = {"environment-variables": {"A#x#": "1"}}
+HELD = {"environment-variables": {"A": "#x#"}}
 REFUSED: list[tuple[Json, dict[str, str], str]] = [
+    (command(inputs=one(), **NAMED), {"x": "=B"}, "environment"),
+    (command(inputs=one(), **HELD), {"x": "a\0b"}, "environment"),
     (command(inputs=one(required=True)), {}, "input-missing"),
     (command(inputs=one(type="number")), {"x": "many"}, "input-invalid"),
     (command(inputs=one(type="boolean")), {"x": "perhaps"}, "input-invalid"),
@@ -281,11 +285,11 @@ def test_keys_are_replaced_in_environment_path_and_label_as_plain_text() -> None
         inputs=one(),
         outputs=[{"name": "o", "mount": "out", "path": "#x#"}],
         handlers=[{"name": "h", "accepts-command-output": "o", "as-a-child-of": "scan", "label": "R_#x#"}],
-        **{"environment-variables": {"A_#x#": "b #x#"}},
+        **{"environment-variables": {"A_#x#": "b #x# $(c)"}},
     )
-    found = plan(document, x="v w")
-    assert found.environment == {"A_v w": "b v w"}
-    assert (found.outputs[0].path, found.outputs[0].label) == ("v w", "R_v w")
+    found = plan(document, x="v")
+    assert found.environment == {"A_v": "b v $(c)"}
+    assert (found.outputs[0].path, found.outputs[0].label) == ("v", "R_v")
     assert found.outputs[0].parent == SCAN1
 
 

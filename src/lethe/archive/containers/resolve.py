@@ -17,6 +17,7 @@ from lethe.archive.containers.wire import wrapper_document
 from lethe.errors import Refused
 
 _STARS = "******"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PATH = re.compile(r"\^(wrapper:)?(\$[^^]+)\^")
 
 
@@ -153,7 +154,7 @@ def resolve(command: Command, wrapper: Wrapper, params: Mapping[str, str], load:
     root = wrapper.root
     return Plan(
         command_line=fill.line(command.command_line),
-        environment=fill.texts(command.environment),
+        environment=_environment(fill.texts(command.environment)),
         working_directory=fill.text(command.working_directory),
         mounts=tuple(_mount(mount, wrapper, inputs) for mount in command.mounts),
         outputs=tuple(_output(handler, command, inputs, fill) for handler in wrapper.handlers),
@@ -163,6 +164,17 @@ def resolve(command: Command, wrapper: Wrapper, params: Mapping[str, str], load:
         shown_line=shown.line(command.command_line),
         shown_environment=shown.texts(command.environment),
     )
+
+
+def _environment(values: dict[str, str]) -> dict[str, str]:
+    """Refuse names and values that no environment can hold."""
+    if not all(_NAME.fullmatch(name) for name in values) or any("\0" in value for value in values.values()):
+        raise Refused(
+            "environment",
+            "An environment variable of this command would get a name or value that is not allowed.",
+            remedy="A name consists of letters, digits and _.",
+        )
+    return values
 
 
 def _starred(inputs: Inputs) -> Inputs:
