@@ -188,14 +188,42 @@ def readme(text: str, part: str) -> str:
     return text.split(BEGIN)[0].rstrip() + "\n\n" + part
 
 
+def overview(definitions: dict[str, dict[str, Any]]) -> str:
+    """Return the generated table of all commands, by name."""
+    rows = [
+        (
+            f"[{name}]({name}/README.md)",
+            command_named(name).summary,
+            command_named(name).needs,
+            ", ".join(f"`{label}`" for label in _labels(definition)),
+            f"{definition['limit-memory']} MB, {definition['limit-cpu']:g} CPU",
+        )
+        for name, definition in definitions.items()
+    ]
+    table = _table(("command", "does", "takes", "gives", "limits"), rows)
+    return "\n".join([BEGIN, "", *table, "", END, ""])
+
+
+def _labels(definition: dict[str, Any]) -> list[str]:
+    handlers = [handler for wrapper in definition["xnat"] for handler in wrapper["output-handlers"]]
+    return list(dict.fromkeys(handler["label"] for handler in handlers))
+
+
+def fresh_readmes(containers: Path) -> dict[Path, str]:
+    """Return every README below `containers` as the program would write it now."""
+    definitions = {
+        name: json.loads((containers / name / "command.json").read_text(encoding="utf-8")) for name in NAMES
+    }
+    parts = {containers / "README.md": overview(definitions)}
+    for name, definition in definitions.items():
+        parts[containers / name / "README.md"] = generated_part(command_named(name), definition)
+    return {path: readme(path.read_text(encoding="utf-8"), part) for path, part in parts.items()}
+
+
 def rewrite(containers: Path) -> None:
     """Rewrite the generated part of every README below `containers`."""
-    for name in NAMES:
-        folder = containers / name
-        definition = json.loads((folder / "command.json").read_text(encoding="utf-8"))
-        path = folder / "README.md"
-        whole = readme(path.read_text(encoding="utf-8"), generated_part(command_named(name), definition))
-        write_bytes(path, whole.encode())
+    for path, text in fresh_readmes(containers).items():
+        write_bytes(path, text.encode())
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ def findings(text: str) -> list[str]:
     """Return what is wrong with a Dockerfile; an empty list if nothing is."""
     steps = instructions(text)
     defaults = dict(value.split("=", 1) for step, value in steps if step == "ARG" and "=" in value)
+    stages = {value.split()[2] for step, value in steps if step == "FROM" and len(value.split()) == 3}
+    steps = [(step, value) for step, value in steps if step != "FROM" or value.split()[0] not in stages]
     found = [finding for step, value in steps for finding in _of_step(step, value, defaults)]
     users = [value for step, value in steps[_last_from(steps) :] if step == "USER"]
     if not users or users[-1].split(":")[0] in ("root", "0"):

@@ -12,7 +12,7 @@ import pytest
 
 import lethe
 from lethe.command.cli import NAMES, command_named, parser_of
-from lethe.command.describe import generated_part, readme
+from lethe.command.describe import failures_of, fresh_readmes
 
 from .schema import Definition
 
@@ -133,17 +133,15 @@ def test_resources_have_the_names_that_the_way_of_the_data_fixes() -> None:
     }
 
 
-@every_command
-def test_the_readme_is_what_the_program_says(name: str) -> None:
-    text = (CONTAINERS / name / "README.md").read_text(encoding="utf-8")
-    fresh = generated_part(command_named(name), definition_of(name))
-    assert text == readme(text, fresh), "run: python -m lethe.command.describe xnat-containers"
+def test_the_readmes_are_what_the_program_says() -> None:
+    for path, text in fresh_readmes(CONTAINERS).items():
+        assert path.read_text(encoding="utf-8") == text, (
+            "run: python -m lethe.command.describe xnat-containers"
+        )
 
 
 @every_command
 def test_no_code_of_a_failure_has_two_exit_codes(name: str) -> None:
-    from lethe.command.describe import failures_of
-
     codes: dict[str, int] = {}
     for failure in failures_of(command_named(name)):
         if failure.code != "out-of-memory":  # 5 when Python notices in time, 137 when the kernel kills

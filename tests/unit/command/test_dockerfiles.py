@@ -60,6 +60,12 @@ def test_the_sound_example_has_no_finding() -> None:
     assert findings(GOOD) == []
 
 
+def test_a_stage_that_builds_on_an_earlier_stage_is_pinned_with_it() -> None:
+    staged = GOOD.replace("bookworm", "bookworm AS packages") + "FROM packages\nUSER 10001\n"
+    assert findings(staged) == []
+    assert findings(GOOD + "FROM packages\nUSER 10001\n") == ["base is not pinned"]
+
+
 @every_command
 def test_what_a_dockerfile_copies_is_in_the_repository_and_not_ignored(name: str) -> None:
     allowed = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
