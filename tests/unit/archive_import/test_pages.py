@@ -79,7 +79,8 @@ def test_a_wrong_password_is_said_and_the_goal_stays_in_the_site(site: TestClien
 
 def test_a_form_of_another_site_is_refused(site: TestClient) -> None:
     form = {"username": "alice", "password": "alice"}
-    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+    hostile = ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"})
+    for headers in hostile:
         assert site.post("/app/template/Login.vm", data=form, headers=headers).status_code == 403
 
 
@@ -128,9 +129,15 @@ def test_what_comes_from_data_is_escaped_wherever_it_is_shown(site: TestClient, 
 @pytest.mark.requirement("M-24")
 @pytest.mark.parametrize(
     ("verdict", "words"),
-    [("pass", "Face removed"), ("review", "A person must look"), ("fail", "Not safe"), ("ok", "Unknown verdict"),
-     (None, "Unknown verdict"), (["pass"], "Unknown verdict")],
-)  # fmt: skip
+    [
+        ("pass", "Face removed"),
+        ("review", "A person must look"),
+        ("fail", "Not safe"),
+        ("ok", "Unknown verdict"),
+        (None, "Unknown verdict"),
+        (["pass"], "Unknown verdict"),
+    ],
+)
 def test_a_verdict_is_shown_with_its_picture(
     site: TestClient, ctx: Context, verdict: object, words: str
 ) -> None:
@@ -186,6 +193,16 @@ def test_the_policy_forbids_everything_from_elsewhere(site: TestClient) -> None:
         assert not re.search(r'(src|href)="(https?:)?//', answer.text)
     assert site.get("/pages/secret.py").status_code == 404
     assert "<style" not in site.get("/").text
+
+
+def test_a_change_from_a_browser_needs_our_page_and_its_header(site: TestClient) -> None:
+    enter(site, "alice")
+    own = {"Sec-Fetch-Site": "same-origin"}
+    full = own | {"X-Lethe-CSRF": "1"}
+    tries = [({"Sec-Fetch-Site": "cross-site", "X-Lethe-CSRF": "1"}, 403), (own, 403), (full, 201), ({}, 200)]
+    for headers, status in tries:
+        assert site.put("/data/projects/P/subjects/NEW", headers=headers).status_code == status
+    assert site.get("/data/projects/P", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
 
 def test_markup_escapes_texts_and_attributes() -> None:

@@ -137,6 +137,8 @@ class Gate:
                     raise Problem(401, "Authentication failed.")
                 token = credentials[0] if credentials[0].lower() != user.login.lower() else ""
                 session_id = opened = self._sessions.open(user.login, token=token)
+        if user is not None:
+            _check_browser(scope, headers)
         state = scope["state"]
         state["user"], state["session_id"] = user or GUEST, session_id
         path: str = scope["path"]
@@ -150,6 +152,16 @@ class Gate:
         """Log method, shape of the path (no ids, labels, file names or query), status and time."""
         words = [w if w in _LOGGED_WORDS else "*" for w in scope["path"].split("/")[1:8]]
         self._ctx.logger.info("%s /%s %d %.0f ms", scope["method"], "/".join(words), status, seconds * 1000)
+
+
+def _check_browser(scope: Scope, headers: Headers) -> None:
+    """Refuse a change that another site made a browser send; programs have no such header."""
+    came_from = headers.get("sec-fetch-site", "")
+    if scope["method"] in {"GET", "HEAD"} or came_from in {"", "none"}:
+        return
+    ours = came_from == "same-origin"
+    if not ours or ("x-lethe-csrf" not in headers and scope["path"].startswith(("/data", "/xapi"))):
+        raise Problem(403, "The request was not sent by a page of this site.")
 
 
 def session_cookie(session_id: str) -> str:
