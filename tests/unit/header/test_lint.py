@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from lethe.header import LookupTable, bundled_script
 from lethe.header.findings import Severity
 from lethe.header.lint import lint
 from lethe.header.script import read_script
+from unit.header.conftest import Result
 
 SAFE = "".join(
     f'<r en="T" t="{name}">x</r>\n' for name in ("privategroups", "unspecifiedelements", "overlays", "curves")
@@ -88,12 +88,13 @@ def test_findings_name_line_and_remedy() -> None:
 
 
 @pytest.mark.parametrize(("name", "exit_code"), [("stroke", 0), ("net", 0), ("leaky", 1)])
-def test_the_command_exits_one_on_an_error(name: str, exit_code: int, tmp_path: Path) -> None:
+def test_the_command_exits_one_on_an_error(
+    lethe: Callable[..., Result], name: str, exit_code: int, tmp_path: Path
+) -> None:
     path = tmp_path / "leaky.script"
     path.write_text(f"<script>{_rule('00100020', 'X')}</script>")
     script = path if name == "leaky" else bundled_script(name)
-    command = [sys.executable, "-c", "from lethe.cli import main; main()", "profile", "lint", str(script)]
-    result = subprocess.run([*command, "--output", "json"], capture_output=True, text=True, check=False)
+    result = lethe("lint", script, "--output", "json")
     assert result.returncode == exit_code, result.stderr
     assert all(
         {"line", "severity", "rule", "sentence", "remedy"} == set(f) for f in json.loads(result.stdout)

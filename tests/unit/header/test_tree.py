@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lethe.errors import Misconfigured, Refused
 from lethe.header import Anonymizer, LookupTable, apply_tree, bundled_script, load_script
+from unit.header.conftest import Result
 from unit.header.objects import TABLE, ct, write
 
 STROKE = load_script(bundled_script("stroke"))
@@ -127,13 +127,8 @@ def test_the_quarantine_is_for_its_owner_only(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "held").iterdir())
 
 
-def _lethe(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from lethe.cli import main; main()", "profile", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.requirement("E-54")
-def test_the_command_says_one_line_and_exits_by_status(tmp_path: Path) -> None:
+def test_the_command_says_one_line_and_exits_by_status(lethe: Callable[..., Result], tmp_path: Path) -> None:
     table = tmp_path / "t.properties"
     table.write_text("prid/PAT001=A1B2\nshift/PAT001=-12\n")
     good, bad = write(tmp_path / "a.dcm", ct()), write(tmp_path / "b.dcm", ct(PatientID="NOBODY"))
@@ -146,13 +141,13 @@ def test_the_command_says_one_line_and_exits_by_status(tmp_path: Path) -> None:
         (5, "ABORT", ("--as-ctp", "--script", tmp_path / "bad.script", good)),
     )
     for exit_code, status, arguments in cases:
-        result = _lethe("apply", *arguments, tmp_path / f"{status}.dcm")
+        result = lethe("apply", *arguments, tmp_path / f"{status}.dcm")
         assert (result.returncode, json.loads(result.stdout)["status"]) == (exit_code, status), result.stderr
         assert (tmp_path / f"{status}.dcm").exists() == (status == "OK")
         assert "NOBODY" not in result.stdout + result.stderr
 
 
-def test_a_wrong_call_is_one_sentence_with_a_remedy(tmp_path: Path) -> None:
+def test_a_wrong_call_is_one_sentence_with_a_remedy(lethe: Callable[..., Result], tmp_path: Path) -> None:
     good = write(tmp_path / "a.dcm", ct())
     for arguments in (
         ("--script", "nosuch", good, tmp_path / "o.dcm"),
@@ -161,7 +156,7 @@ def test_a_wrong_call_is_one_sentence_with_a_remedy(tmp_path: Path) -> None:
         ("--script", "stroke", "--param", "X", good, tmp_path / "o.dcm"),
         ("--script", "stroke", "--lookup", tmp_path / "no.properties", good, tmp_path / "o.dcm"),
     ):
-        result = _lethe("apply", *arguments)
+        result = lethe("apply", *arguments)
         assert result.returncode == 2
         assert "Traceback" not in result.stderr
         assert not (tmp_path / "o.dcm").exists()
