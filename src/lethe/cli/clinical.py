@@ -22,13 +22,13 @@ from lethe.clinical import (
 )
 from lethe.clinical.check import CheckReport, check_table
 from lethe.clinical.describe import as_markdown, as_redcap
-from lethe.clinical.eligibility import RuleSet
+from lethe.clinical.eligibility import RuleSet, select
 from lethe.clinical.noise import read_noise_key, write_noise_key
 from lethe.clinical.page import as_page
 from lethe.clinical.release import write_release
 from lethe.clinical.risk import assess
 from lethe.errors import Misconfigured, Refused
-from lethe.files import write_bytes
+from lethe.files import write_bytes, write_json
 from lethe.identity import IntakeSession
 
 HELP = "Clinical tables: dictionary, check, link, scramble, risk."
@@ -54,6 +54,7 @@ Source = Annotated[Path, typer.Argument(help="CSV (UTF-8) or Excel file.")]
 Dict = Annotated[
     Path | None, typer.Option("--dictionary", help="Dictionary (YAML); the stroke one by default.")
 ]
+Rules = Annotated[Path | None, typer.Option(help="Rule set (YAML); the stroke one by default.")]
 Folder = Annotated[Path, typer.Option("--to", help="Folder to write into; made when absent.")]
 Printed = Annotated[Output, typer.Option(help="How to print.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything except writing.")]
@@ -77,7 +78,7 @@ def show_dictionary(
 @app.command()
 def check(
     table: Source,
-    rules: Annotated[Path | None, typer.Option(help="Rule set (YAML); the stroke one by default.")] = None,
+    rules: Rules = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page, too.")] = None,
     dictionary: Dict = None,
     output: Printed = Output.TABLE,
@@ -106,30 +107,36 @@ def link(
     session: Annotated[Path, typer.Option(help="Folder of the intake session.")],
     key: Annotated[Path, typer.Option(help="Key file of the intake session.")],
     to: Folder,
+    rules: Rules = None,
     dictionary: Dict = None,
     dry_run: DryRun = False,
     output: Printed = Output.TABLE,
 ) -> None:
     """Put PRIDs into a table, drop identifiers and free text, shift dates; writes table.csv and noise.key.
 
-    Patients that the session does not know are refused: add them first (lethe intake add).
+    Rows that do not belong into the collection (refusal of the patient, rule set) are left out;
+    excluded.json says which and why. Patients unknown to the session are refused: add them first.
 
     Example: lethe clinical link registry.csv --session session --key stroke.key --to clinical-intake
     """
     loaded = Dictionary.load(dictionary)
     column = loaded.patient_column
     read = read_table(table, loaded, patient_column=column)
+    ruleset = RuleSet.load(loaded, rules)
+    chosen = select(read, loaded, ruleset)
     intake = IntakeSession.resume(session, key_file=key)
-    linked = link_table(read, loaded, intake.assignments, patient_column=column)
+    linked = link_table(chosen.table, loaded, intake.assignments, patient_column=column)
     if not dry_run:
         _make(to)
         write_table(linked, to / "table.csv", 0o600)
         write_noise_key(to / "noise.key", intake.noise_key)
+        write_json(to / "excluded.json", chosen.as_dict(ruleset), 0o600)
     _show(
         {
             "rows": len(linked),
             "columns": len(linked.columns),
-            "dropped": len(read.columns) - len(linked.columns) + 1,
+            "excluded": len(chosen.excluded),
+            "dropped_columns": len(read.columns) - len(linked.columns) + 1,
         },
         output,
     )

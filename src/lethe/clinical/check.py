@@ -12,7 +12,7 @@ import pandas as pd
 
 from lethe.clinical import dates
 from lethe.clinical.dictionary import Dictionary, Role
-from lethe.clinical.eligibility import RuleSet, expected, filled, row_completeness
+from lethe.clinical.eligibility import RuleSet, expected, filled, row_completeness, select
 from lethe.clinical.issues import Issue
 from lethe.clinical.table import cell_faults, load, structure
 
@@ -98,12 +98,7 @@ def report_on(table: pd.DataFrame, dictionary: Dictionary, rules: RuleSet) -> Ch
     issues = structure(table, dictionary, dictionary.patient_column) + cell_faults(table, dictionary)
     if not any(issue.code.startswith("date") for issue in issues):
         issues += time_order(table, dictionary)
-    excluding = rules.exclusions(table, dictionary)
-    by_row = [
-        (row, tuple(name for name, flags in excluding.items() if flags[place]))
-        for place, row in enumerate(range(_FIRST_ROW, _FIRST_ROW + len(table)))
-    ]
-    excluded = tuple((row, names) for row, names in by_row if names)
+    excluded = select(table, dictionary, rules).excluded
     return CheckReport(
         rows=len(table),
         issues=tuple(sorted(issues, key=lambda issue: (issue.row, issue.column))),

@@ -18,6 +18,7 @@ from lethe.clinical.dictionary import DROPPED, Dictionary, Role
 from lethe.errors import Misconfigured
 
 _TESTS = ("filled", "in", "not_in", "first", "last", "above")
+_FIRST_ROW = 2
 Flags = npt.NDArray[np.bool_]
 
 
@@ -101,6 +102,52 @@ class RuleSet:
         return {rule.name: ~rule.keeps(table, share) for rule in self.rules}
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows that belong into the collection, and why the others do not.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        The rows that stay, in their order.
+    excluded : tuple of (row, tuple of rule names)
+        Rows as a spreadsheet counts them (the header is row 1).
+    """
+
+    table: pd.DataFrame
+    excluded: tuple[tuple[int, tuple[str, ...]], ...]
+
+    def as_dict(self, rules: RuleSet) -> dict[str, Any]:
+        """Return the record of what was excluded: counts and rows, no values."""
+        reasons = {rule.name: rule.reason for rule in rules.rules}
+        return {
+            "rules": rules.name,
+            "rules_version": rules.version,
+            "kept": len(self.table),
+            "excluded": [{"row": row, "rules": list(names)} for row, names in self.excluded],
+            "excluded_by": {name: sum(name in names for _, names in self.excluded) for name in reasons},
+            "reasons": reasons,
+        }
+
+
+def select(table: pd.DataFrame, dictionary: Dictionary, rules: RuleSet) -> Selection:
+    """Return the eligible rows of a table and the record of the others.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `lethe.clinical.read_table` gives it.
+    """
+    excluding = rules.exclusions(table, dictionary)
+    by_row = (
+        (place, tuple(n for n, flags in excluding.items() if flags[place])) for place in range(len(table))
+    )
+    excluded = {place: names for place, names in by_row if names}
+    kept = [place for place in range(len(table)) if place not in excluded]
+    rows = tuple((place + _FIRST_ROW, names) for place, names in excluded.items())
+    return Selection(table.iloc[kept].reset_index(drop=True), rows)
+
+
 def _rule(values: dict[str, Any], dictionary: Dictionary) -> Rule:
     name = str(values["name"])
     unknown = set(values) - {"name", "reason", "variable", *_TESTS}
@@ -108,7 +155,11 @@ def _rule(values: dict[str, Any], dictionary: Dictionary) -> Rule:
         raise Misconfigured("rules", f"Rule {name!r} has no test, or a key that is not known.")
     variable = dictionary.variables.get(values.get("variable", ""))
     if ("above" in values) == (variable is not None):
-        raise Misconfigured("rules", f"Rule {name!r} names no variable of the dictionary.")
+        raise Misconfigured(
+            "rules",
+            f"Rule {name!r} names no variable of the dictionary.",
+            remedy="Another dictionary needs a rule set of its own (--rules).",
+        )
     if variable is not None and {"first", "last"} & set(values) and variable.role is not Role.DATE:
         raise Misconfigured("rules", f"Rule {name!r} compares dates with a variable that has none.")
     codes = {str(code) for test in ("in", "not_in") for code in values.get(test, ())}

@@ -53,8 +53,12 @@ def link_table(
     Raises
     ------
     Refused
-        A column is unknown, a patient has no assignment, a date is invalid.
+        The table is empty, a column is unknown, a patient has no assignment, a date is invalid.
     """
+    if table.empty:
+        raise Refused(
+            "table-empty", "No row is left to be linked.", remedy="See which were excluded and why."
+        )
     refuse(structure(table, dictionary, patient_column))
     patients = [text.strip() for text in table[patient_column]]
     strangers = [row for row, patient in enumerate(patients, _FIRST_ROW) if patient not in assignments]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from lethe.clinical.utility import FEW, Utility
 
 _NOTES = {
     "bound": "No value moved by more than 5 % of itself, after rounding to the resolution.",
@@ -12,6 +15,7 @@ _NOTES = {
     "leave unchanged; they are counted per variable.",
     "label": 'The label ">90 years" covers patients of 90 and more, decided on the true age.',
     "noise": "The noise of a patient and variable is the same in every release.",
+    "few": "Changes of a variable are told only where at least 20 patients have it.",
     "risk": "Five per cent of noise does not hide a patient from someone who knows several true values.",
 }
 
@@ -44,6 +48,11 @@ class VariableReport:
     clipped: int = 0
     largest_change: float = 0.0
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what may be published: with few patients the largest change would tell a patient's noise."""
+        shown = math.ceil(self.largest_change * 1000) / 1000 if self.filled >= FEW else None
+        return {**asdict(self), "largest_change": shown}
+
     @property
     def no_op(self) -> bool:
         """Whether scrambling changed nothing although there was something to scramble."""
@@ -58,6 +67,7 @@ class ScrambleReport:
     dictionary_version: str
     rows: int
     variables: tuple[VariableReport, ...]
+    utility: Utility
 
     @property
     def no_ops(self) -> list[str]:
@@ -76,8 +86,9 @@ class ScrambleReport:
             "dictionary_version": self.dictionary_version,
             "rows": self.rows,
             "columns": len(self.variables) + 1,
-            "largest_change": self.largest_change,
+            "largest_change": round(self.largest_change, 2),
             "no_ops": self.no_ops,
             "notes": _NOTES,
-            "variables": [asdict(variable) for variable in self.variables],
+            "utility": self.utility.as_dict(),
+            "variables": [variable.as_dict() for variable in self.variables],
         }

@@ -26,6 +26,7 @@ from lethe.clinical.dictionary import DROPPED, Dictionary, Role, Variable
 from lethe.clinical.issues import Issue, refuse
 from lethe.clinical.report import ScrambleReport, VariableReport
 from lethe.clinical.table import PRID, structure
+from lethe.clinical.utility import compare
 from lethe.errors import Misconfigured
 
 INVERSE_BOUND = 20  # 1 / 0.05
@@ -81,8 +82,11 @@ def scramble_table(table: pd.DataFrame, dictionary: Dictionary, *, noise_key: by
             cells, told = _release(variable, table[name].tolist(), prids, noise_key)
             released[name] = cells
             reports.append(told)
-    report = ScrambleReport(dictionary.name, dictionary.version, len(prids), tuple(reports))
-    return Scrambled(pd.DataFrame(released, dtype=object), report)
+    out = pd.DataFrame(released, dtype=object)
+    utility = compare(table, out, dictionary)
+    return Scrambled(
+        out, ScrambleReport(dictionary.name, dictionary.version, len(prids), tuple(reports), utility)
+    )
 
 
 def factors(noise_key: bytes, prids: Sequence[str], variable: str) -> npt.NDArray[np.float64]:

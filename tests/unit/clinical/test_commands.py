@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import stat
@@ -102,3 +103,23 @@ def test_a_wrong_table_writes_nothing(tmp_path, lethe):
         code=2,
     )
     assert sorted(os.listdir(tmp_path)) == ["key", "registry.csv", "session"]
+
+
+@pytest.mark.requirement("M-12", "M-14")
+def test_a_patient_who_refused_is_left_out_and_the_reason_is_kept(tmp_path, lethe):
+    registry = clinical_table(PEOPLE, tmp_path / "registry.csv")
+    with registry.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[3]["opt_out"] = "1"
+    with registry.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    session = ("--session", tmp_path / "session", "--key", tmp_path / "key")
+    lethe("intake", "open", tmp_path / "session", "--key", tmp_path / "key")
+    lethe("intake", "add", tmp_path / "session", "--key", tmp_path / "key", "--from", registry)
+    lethe("clinical", "link", registry, *session, "--to", tmp_path / "out")
+    assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 12
+    record = json.loads((tmp_path / "out" / "excluded.json").read_text())
+    assert record["excluded"] == [{"row": 5, "rules": ["opt-out"]}]
+    assert record["reasons"]["opt-out"]

@@ -111,3 +111,9 @@ def test_the_same_table_links_to_the_same_bytes(tmp_path):
             link(read_table(source, dictionary, patient_column="patient_id"), dictionary), tmp_path / name
         )
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_a_table_without_rows_is_refused(table, dictionary):
+    with pytest.raises(Refused) as caught:
+        link(table.iloc[:0], dictionary)
+    assert caught.value.code == "table-empty"

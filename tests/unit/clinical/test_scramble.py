@@ -224,3 +224,30 @@ def test_long_decimals_stay_within_the_bound():
     variable = Variable("x", "X", Type.DECIMAL, Role.NUMERIC, resolution=Decimal("0.1"))
     (new,), _ = scramble_cells(variable, ["5.123456789"], np.array([1.03]))
     assert new == "5.3"
+
+
+@pytest.mark.requirement("M-52", "A-81")
+def test_the_report_quantifies_what_scrambling_costs_an_analysis(dictionary):
+    rng = np.random.default_rng(2)
+    size = rng.normal(size=800)
+    table = pd.DataFrame(
+        {
+            "prid": [f"{n:04X}" for n in range(800)],
+            "height": [f"{172 + 9 * z:.0f}" for z in size],
+            "weight": [f"{76 + 10 * z + 5 * e:.1f}" for z, e in zip(size, rng.normal(size=800), strict=True)],
+        },
+        dtype=object,
+    )
+    utility = scramble_table(table, dictionary, noise_key=KEY).report.utility
+    assert abs(utility.mean_change["weight"]) < 0.005
+    assert 0 < utility.spread_change["height"] < 0.2  # noise widens
+    assert 0.001 < utility.largest_correlation_change < 0.2
+    assert utility.correlated_pairs == 1
+
+
+@pytest.mark.requirement("M-88")
+def test_a_report_on_few_patients_does_not_tell_their_noise(linked, dictionary):
+    told = scramble_table(linked.iloc[:1], dictionary, noise_key=KEY).report.as_dict()
+    assert {variable["largest_change"] for variable in told["variables"]} == {None}
+    assert told["utility"]["mean_change"] == told["utility"]["spread_change"] == {}
+    assert told["utility"]["correlated_pairs"] == 0
