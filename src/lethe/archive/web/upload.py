@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,8 +56,7 @@ async def receive(ctx: Context, request: Request) -> Upload:
     try:
         if kind == b"multipart/form-data":
             sink = _Form(ctx, upload, options.get(b"boundary", b""))
-            async for piece in _gathered(request):
-                await to_thread.run_sync(sink.write, piece)
+            await _feed(sink.write, request)
             await to_thread.run_sync(sink.finish)
         else:
             await _raw(ctx, request, upload)
@@ -72,11 +72,23 @@ async def receive(ctx: Context, request: Request) -> Upload:
 async def _raw(ctx: Context, request: Request, upload: Upload) -> None:
     receiver = Receiver(ctx)
     with receiver:
-        async for piece in _gathered(request):
-            await to_thread.run_sync(receiver.write, piece)
+        await _feed(receiver.write, request)
         if receiver.size:
             path, size, md5 = await to_thread.run_sync(receiver.finish)
             upload.files.append(Received("", path, size, md5))
+
+
+async def _feed(write: Callable[[bytearray], None], request: Request) -> None:
+    """Write a body in a worker thread; one piece is hashed and written while the next one arrives."""
+    ahead: asyncio.Future[None] | None = None
+    try:
+        async for piece in _gathered(request):
+            if ahead is not None:
+                await ahead
+            ahead = asyncio.ensure_future(to_thread.run_sync(write, piece))
+    finally:
+        if ahead is not None:
+            await ahead
 
 
 async def _gathered(request: Request) -> AsyncIterator[bytearray]:
