@@ -13,11 +13,14 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from lethe.errors import Misconfigured
 from lethe.files import write_bytes, write_json
@@ -44,6 +47,13 @@ from lethe.header.script import read_script
 HELP = "Header profiles: run a CTP anonymizer script."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 _EXITS = {"OK": 0, "QUARANTINE": 3, "SKIP": 4, "ABORT": 5}
+
+
+class _FilesPerSecond(ProgressColumn):
+    """How many files are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.0f} files/s")
 
 
 def _script_path(name: str) -> Path:
@@ -77,8 +87,9 @@ def apply(
     quarantine: Annotated[Path | None, typer.Option(help="Folder for what cannot be cleaned.")] = None,
     report: Annotated[Path | None, typer.Option(help="Where to write the report (JSON).")] = None,
     param: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE for the last script that has it.")
+        list[str] | None, typer.Option(help="NAME=VALUE for every script that has the parameter.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
     as_ctp: Annotated[
         bool, typer.Option("--as-ctp", help="Reproduce CTP, also where it fails open.")
     ] = False,
@@ -104,9 +115,9 @@ def apply(
     if not source.exists():
         raise Misconfigured("no-source", "The source does not exist.", remedy="Name a file or a folder.")
     if source.is_dir():
-        _tree(stages, source, target, quarantine, report)
+        _tree(stages, source, target, quarantine, report, dry_run=dry_run)
     else:
-        _one(stages, source, target, report)
+        _one(stages, source, target, report, dry_run=dry_run)
 
 
 def _engines(
@@ -129,10 +140,10 @@ def _engines(
     return engines
 
 
-def _one(stages: list[Stage], source: Path, target: Path, report: Path | None) -> None:
+def _one(stages: list[Stage], source: Path, target: Path, report: Path | None, *, dry_run: bool) -> None:
     if target.is_dir():
         raise Misconfigured("target-folder", "The target is a folder.", remedy="Name the file to write.")
-    _end_one(apply_file(stages, source, target), report)
+    _end_one(apply_file(stages, source, target, dry_run=dry_run), report)
 
 
 def _end_one(outcome: HeaderOutcome, report: Path | None) -> None:
@@ -144,14 +155,20 @@ def _end_one(outcome: HeaderOutcome, report: Path | None) -> None:
 
 
 def _tree(
-    stages: list[Stage], source: Path, target: Path, quarantine: Path | None, report: Path | None
+    stages: list[Stage],
+    source: Path,
+    target: Path,
+    quarantine: Path | None,
+    report: Path | None,
+    *,
+    dry_run: bool,
 ) -> None:
     console = Console(stderr=True)
     columns = (
         TextColumn("cleaning"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.speed:.0f} files/s"),
+        _FilesPerSecond(),
     )
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
         task: Any = None
@@ -162,7 +179,7 @@ def _tree(
                 task = bar.add_task("", total=total)
             bar.update(task, completed=done)
 
-        result = apply_tree(stages, source, target, quarantine=quarantine, progress=progress)
+        result = apply_tree(stages, source, target, quarantine=quarantine, progress=progress, dry_run=dry_run)
     summary = result.as_dict()
     sys.stdout.write(json.dumps({"counts": summary["counts"], "reasons": summary["reasons"]}) + "\n")
     if report is not None:

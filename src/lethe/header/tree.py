@@ -56,6 +56,7 @@ def apply_tree(
     *,
     quarantine: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    dry_run: bool = False,
 ) -> TreeReport:
     """Clean every file below `source`.
 
@@ -73,6 +74,8 @@ def apply_tree(
         data. Without it such objects are only counted.
     progress : callable, optional
         Called with (files done, files in all).
+    dry_run : bool
+        Only say what would become of each file; nothing is written.
 
     Returns
     -------
@@ -88,15 +91,16 @@ def apply_tree(
         No space is left.
     """
     _check_folders(source, target, quarantine)
-    target.mkdir(parents=True, exist_ok=True)
-    _mark(scripts, target)
-    _sweep(target)
-    shelf = _Quarantine(quarantine)
+    if not dry_run:
+        target.mkdir(parents=True, exist_ok=True)
+        _mark(scripts, target)
+        _sweep(target)
+    shelf = _Quarantine(None if dry_run else quarantine)
     files = list(_files(source))
     report = TreeReport()
     counts: Counter[str] = Counter()
     for number, path in enumerate(files, 1):
-        outcome = _one(scripts, path, target, shelf)
+        outcome = _one(scripts, path, None if dry_run else target, shelf)
         counts[outcome.status] += 1
         if outcome.status not in ("OK", "SAME"):
             report.quarantined.append((number, outcome.code, outcome.reason))
@@ -153,7 +157,7 @@ def _files(source: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def _one(scripts: Sequence[Stage], path: Path, target: Path, shelf: _Quarantine) -> HeaderOutcome:
+def _one(scripts: Sequence[Stage], path: Path, target: Path | None, shelf: _Quarantine) -> HeaderOutcome:
     try:
         with path.open("rb") as stream:
             view = View.of_file(stream)
@@ -161,7 +165,7 @@ def _one(scripts: Sequence[Stage], path: Path, target: Path, shelf: _Quarantine)
             if isinstance(cleaned, HeaderOutcome):
                 shelf.put(path, cleaned)
                 return cleaned
-            return _store(cleaned, path, target, shelf)
+            return HeaderOutcome("OK") if target is None else _store(cleaned, path, target, shelf)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Unavailable(
@@ -179,11 +183,15 @@ def _chain(scripts: Sequence[Stage], view: View) -> View | HeaderOutcome:
     return view
 
 
-def apply_file(scripts: Sequence[Stage], source: Path, target: Path) -> HeaderOutcome:
+def apply_file(
+    scripts: Sequence[Stage], source: Path, target: Path, *, dry_run: bool = False
+) -> HeaderOutcome:
     """Apply stages one after the other to one file; see `Anonymizer.run`."""
     with source.open("rb") as stream:
         cleaned = _chain(scripts, View.of_file(stream))
-        return cleaned if isinstance(cleaned, HeaderOutcome) else write_view(cleaned, target)
+        if isinstance(cleaned, HeaderOutcome):
+            return cleaned
+        return HeaderOutcome("OK") if dry_run else write_view(cleaned, target)
 
 
 def _store(cleaned: View, path: Path, target: Path, shelf: _Quarantine) -> HeaderOutcome:

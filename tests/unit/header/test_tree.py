@@ -113,6 +113,20 @@ def test_the_work_of_two_profiles_is_never_mixed(tmp_path: Path) -> None:
         apply_tree([Anonymizer(strict, TABLE)], source, tmp_path / "out")
 
 
+def test_a_dry_run_says_the_same_and_writes_nothing(lethe: Callable[..., Result], tmp_path: Path) -> None:
+    source = _source(tmp_path / "in")
+    before = _all(tmp_path)
+    report = apply_tree(_stages(), source, tmp_path / "out", quarantine=tmp_path / "held", dry_run=True)
+    assert report.counts == {"OK": 4, "QUARANTINE": 3}
+    file = next(source.rglob("0.dcm"))
+    result = lethe("apply", "--dry-run", "--script", bundled_script("routing"), file, tmp_path / "o.dcm")
+    assert (result.returncode, json.loads(result.stdout)["status"]) == (0, "OK")
+    result = lethe("apply", "--dry-run", "--script", bundled_script("routing"), source, tmp_path / "out")
+    assert (result.returncode, json.loads(result.stdout)["counts"]) == (3, {"OK": 6, "QUARANTINE": 1})
+    assert _all(tmp_path) == before
+    assert not (tmp_path / "out").exists()
+
+
 def test_folders_inside_each_other_are_refused(tmp_path: Path) -> None:
     source = _source(tmp_path / "in")
     with pytest.raises(Misconfigured):
