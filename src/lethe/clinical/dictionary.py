@@ -16,6 +16,11 @@ import yaml
 
 from lethe.errors import Misconfigured
 
+_PRID_NOTE = {
+    "type": "text",
+    "label": "Research identifier of the patient, in images and table alike",
+    "description": "Upper-case hexadecimal digits. Read the column as text: 1E05 and 0012 are not numbers.",
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -201,7 +206,7 @@ class Dictionary:
     def as_dict(self, *, released: bool = False) -> dict[str, Any]:
         """Return the dictionary as JSON values; with `released` only what a released table may hold."""
         shown = [v for v in self.variables.values() if not (released and v.role in DROPPED)]
-        head = {} if released else {"patient_column": self.patient_column}
+        head: dict[str, Any] = {"prid": _PRID_NOTE} if released else {"patient_column": self.patient_column}
         return {
             "name": self.name,
             "title": self.title,

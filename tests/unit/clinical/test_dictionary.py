@@ -134,6 +134,7 @@ def test_another_cohort_brings_its_own_file(tmp_path):
 def test_the_released_dictionary_tells_nothing_of_dropped_columns(dictionary):
     told = dictionary.as_dict(released=True)
     assert "patient_column" not in told
+    assert told["prid"]["type"] == "text"  # a spreadsheet would read 1E05 as a number
     assert Counter(v["role"] for v in told["variables"]).keys().isdisjoint({"identifier", "free_text"})
 
 
