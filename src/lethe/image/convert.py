@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.errors import Misconfigured, Refused
-from lethe.files import write_bytes, write_json
+from lethe.files import sync_folder, write_bytes, write_json
 from lethe.image import nifti
 from lethe.image.conserve import ConservationReport, compare, stack_affine
 from lethe.image.converter import Raw, Run
@@ -89,8 +91,12 @@ def convert_series(dicom: Path, out: Path, *, rules: Sequence[Rule] | None = Non
         raise Refused(
             first.code, first.sentence, remedy="Send the complete series again, or keep it as DICOM."
         )
-    with tempfile.TemporaryDirectory(prefix="lethe-") as work:
-        return _convert(instances, stack, lane, Path(work), out)
+    # The second folder is on the disk of the results, so that they are renamed into place, not copied.
+    with (
+        tempfile.TemporaryDirectory(prefix="lethe-") as work,
+        tempfile.TemporaryDirectory(prefix=".lethe-", dir=out) as ready,
+    ):
+        return _convert(instances, stack, lane, Path(work), Path(ready))
 
 
 def series_files(dicom: Path) -> list[Path]:
@@ -99,7 +105,7 @@ def series_files(dicom: Path) -> list[Path]:
 
 
 def _convert(
-    instances: Sequence[Instance], stack: Stack, lane: LaneDecision, work: Path, out: Path
+    instances: Sequence[Instance], stack: Stack, lane: LaneDecision, work: Path, ready: Path
 ) -> Conversion:
     ordered = sorted(instances, key=lambda instance: _order(stack, instance))
     scalings = {frame.scaling for instance in ordered for frame in instance.frames}
@@ -114,30 +120,37 @@ def _convert(
         sheared = any(finding.code == "gantry-tilt" for finding in stack.findings)
         images[name] = image
         affines[name] = stack_affine(stack, image) if sheared else image.affine
-    report = compare(stack, images, affines, pixels.__getitem__, instances=len(instances))
-    return _write(out, dict(zip(names, raws, strict=True)), images, affines, lane, report)
+    with ThreadPoolExecutor(1) as other_core:
+        # Compressed while the comparison runs; thrown away with the folder if that finds a loss.
+        packing = [other_core.submit(_pack, images[name], affines[name], ready / name) for name in names]
+        report = compare(stack, images, affines, pixels.__getitem__, instances=len(instances))
+        packed = [job.result() for job in packing]
+    return _write(ready.parent, dict(zip(names, raws, strict=True)), packed, lane, report)
+
+
+def _pack(image: nifti.Nifti, affine: NDArray[np.float64], path: Path) -> Path:
+    nifti.write_gz(image, path, None if affine is image.affine else affine)
+    return path
 
 
 def _write(
     out: Path,
     raws: dict[str, Raw],
-    images: dict[str, nifti.Nifti],
-    affines: dict[str, NDArray[np.float64]],
+    packed: Sequence[Path],
     lane: LaneDecision,
     report: ConservationReport,
 ) -> Conversion:
     written = Conversion(lane, conservation=report)
     try:
-        for name, raw in raws.items():
-            image = images[name]
-            changed = None if affines[name] is image.affine else affines[name]
+        for (name, raw), source in zip(raws.items(), packed, strict=True):
             written.images.append(out / f"{name}.nii.gz")
-            nifti.write_gz(image, written.images[-1], changed)
+            os.replace(source, written.images[-1])
             written.sidecars.append(out / f"{name}.json")
             write_json(written.sidecars[-1], filtered(raw.sidecar))
             for path in raw.gradients or ():
                 written.gradients.append(out / f"{name}{path.suffix}")
                 write_bytes(written.gradients[-1], path.read_bytes())
+        sync_folder(out)
     except BaseException:
         for path in written.files:
             path.unlink(missing_ok=True)

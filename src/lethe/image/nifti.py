@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +15,6 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from lethe.errors import Refused
-from lethe.files import atomic_writer
 
 _PIECE = 4 << 20
 # Fields that can carry a comment, a time or a name.
@@ -90,7 +90,7 @@ def write_gz(image: Nifti, path: Path, affine: NDArray[np.float64] | None = None
     image : Nifti
         What to write; free text of the header is emptied.
     path : Path
-        Final name; written whole or not at all.
+        Name of the file, in a folder of the caller.
     affine : NDArray, shape (4, 4), optional
         Replaces the affine, as sform alone: a tilted gantry's shear has no qform.
     level : int
@@ -104,13 +104,12 @@ def write_gz(image: Nifti, path: Path, affine: NDArray[np.float64] | None = None
         header.set_sform(affine, code=1)
         header.set_qform(None, code=0)
         header["pixdim"][1:4] = np.linalg.norm(affine[:3, :3], axis=0)
-    with atomic_writer(path) as stream:
-        _compress(
-            bytes(header.binaryblock) + b"\0" * (int(header.get_data_offset()) - len(header.binaryblock)),
-            image.voxels,
-            stream,
-            level,
-        )
+    head = bytes(header.binaryblock)
+    head += b"\0" * (int(header.get_data_offset()) - len(head))
+    with path.open("wb") as stream:
+        _compress(head, image.voxels, stream, level)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _compress(head: bytes, voxels: NDArray[Any], stream: IO[bytes], level: int) -> None:
