@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lethe.archive import items
 from lethe.archive.context import Context, Event
-from lethe.archive.model import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT, Item
+from lethe.archive.model import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT, Item, Resource
 from lethe.archive.names import check_label
 from lethe.archive.problem import Problem
 from lethe.archive.types.table import is_a
@@ -25,6 +25,13 @@ def event_kind(item: Item) -> str:
 def tell(ctx: Context, item: Item, status: str, login: str) -> None:
     """Publish an event about an item once the present transaction is committed."""
     event = Event(event_kind(item), status, item.project, uri_of(ctx, item), item.xsi_type, login)
+    ctx.store.after_commit(lambda: ctx.events.publish(event))
+
+
+def tell_resource(ctx: Context, owner: Item, resource: Resource, status: str, login: str) -> None:
+    """Publish an event about a resource once the present transaction is committed."""
+    uri = uri_of(ctx, owner, resource)
+    event = Event("ResourceEvent", status, owner.project, uri, "xnat:resourceCatalog", login)
     ctx.store.after_commit(lambda: ctx.events.publish(event))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lethe.archive
-from lethe.archive import access, content, items
+from lethe.archive import access, accounts, changes, content, items
 from lethe.governance.roles import Right, Role, Visibility, markdown, rights
 
 LOGIN = {
@@ -139,8 +139,6 @@ def test_the_owner_decides_who_joins_and_with_which_role(client, project):
 
 def test_data_shared_into_a_readable_project_can_be_read_there_but_not_changed(ctx, client, project):
     items.create_project(ctx, "OTHER", login="una")
-    from lethe.archive import accounts, changes
-
     accounts.set_membership(ctx, "OTHER", "max", "member")
     session = items.find_experiment(ctx, "E1", project)
     changes.share(ctx, session, "OTHER", "SHARED", login="max")
@@ -150,6 +148,24 @@ def test_data_shared_into_a_readable_project_can_be_read_there_but_not_changed(c
     assert client("DELETE", "/data/projects/OTHER/experiments/SHARED", "una").status_code == 200
     assert client("GET", f"/data/experiments/{session.id}", "una").status_code == 404
     assert items.find_experiment(ctx, "E1", project) is not None
+
+
+def test_a_shared_subject_does_not_show_sessions_and_projects_of_others(ctx, client, project):
+    items.create_project(ctx, "THEIRS", login="una")
+    items.create_project(ctx, "HIDDEN", login="olga")
+    subject = items.find_subject(ctx, "S1", project)
+    changes.share(ctx, subject, "THEIRS", "ALIAS", login="olga")
+    changes.share(ctx, subject, "HIDDEN", "S1", login="olga")
+    for form in ("json", "xml"):
+        text = client("GET", f"/data/projects/THEIRS/subjects/ALIAS?format={form}", "una").text
+        assert "ALIAS" in text
+        assert "E1" not in text
+        assert "HIDDEN" not in text
+    assert "E1" in client("GET", f"/data/subjects/{subject.id}?format=json", "olga").text
+    assert (
+        client("GET", "/data/projects/THEIRS/subjects/ALIAS/experiments", "una").json()["ResultSet"]["Result"]
+        == []
+    )
 
 
 def test_the_table_in_the_readme_is_the_one_the_program_prints():

@@ -7,15 +7,26 @@ from typing import Any
 
 from starlette.responses import Response
 
-from lethe.archive import content, items, pages
+from lethe.archive import access, content, items, pages
 from lethe.archive.context import Context
-from lethe.archive.model import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT, Item, Resource
+from lethe.archive.model import (
+    ASSESSOR,
+    EXPERIMENT,
+    PROJECT,
+    RECONSTRUCTION,
+    SCAN,
+    SUBJECT,
+    Item,
+    Resource,
+    User,
+)
 from lethe.archive.problem import Problem
 from lethe.archive.types import xml
 from lethe.archive.types.table import TYPES, XsiType
 from lethe.archive.types.tree import Tree, to_json
 from lethe.archive.web import answers
 from lethe.archive.web.request import Call
+from lethe.governance.roles import Right
 
 _FALLBACK = {PROJECT: "projectData", SUBJECT: "subjectData", EXPERIMENT: "otherDicomSessionData",
              ASSESSOR: "imageAssessorData", SCAN: "otherDicomScanData",
@@ -67,18 +78,22 @@ def system_values(ctx: Context, item: Item) -> dict[str, Any]:
     return {"ID": item.id, "image_session_ID": session.id, number: item.pk}
 
 
-def gather(ctx: Context, item: Item, *, deep: bool = True) -> Tree:
-    """Return an item with its shares, resources and (if `deep`) the items below it."""
+_BELOW = {
+    EXPERIMENT: (("scans/scan", SCAN), ("assessors/assessor", ASSESSOR),
+                 ("reconstructions/reconstructedImage", RECONSTRUCTION)),
+    SUBJECT: (("experiments/experiment", EXPERIMENT),),
+}  # fmt: skip
+
+
+def gather(ctx: Context, item: Item, user: User) -> Tree:
+    """Return an item with the shares, resources and items below it that `user` may know of."""
     below: dict[str, list[Tree]] = {}
-    if deep:
-        if item.kind == EXPERIMENT:
-            for path, kind in (("scans/scan", SCAN), ("assessors/assessor", ASSESSOR),
-                               ("reconstructions/reconstructedImage", RECONSTRUCTION)):  # fmt: skip
-                below[path] = [gather(ctx, child) for child in items.children(ctx, item, kind)]
-        elif item.kind == SUBJECT:
-            below["experiments/experiment"] = [
-                gather(ctx, child) for child in items.children(ctx, item, EXPERIMENT)
-            ]
+    for path, kind in _BELOW.get(item.kind, ()):
+        below[path] = [
+            gather(ctx, child, user)
+            for child in items.children(ctx, item, kind)
+            if item.kind == EXPERIMENT or access.may(ctx, user, child, Right.READ)
+        ]
     resources = content.list_resources(ctx, [item])
     path = _RESOURCE_PATH.get(item.kind, "resources/resource")
     for resource in resources:
@@ -90,6 +105,7 @@ def gather(ctx: Context, item: Item, *, deep: bool = True) -> Tree:
         shared = [
             Tree(TYPES["xnat:projectParticipant"], {"project": row["project"], "label": row["label"]})
             for row in items.shares(ctx, item)
+            if access.right(ctx, user, row["project"], Right.SEE)
         ]
         if shared:
             below["sharing/share"] = shared
@@ -118,9 +134,9 @@ def document(call: Call, item: Item) -> Response:
         return pages.item_page(call.ctx, call.user, item, _page_number(call))
     form = call.format or "json"
     if form == "json":
-        return answers.as_json({"items": [to_json(gather(call.ctx, item))]})
+        return answers.as_json({"items": [to_json(gather(call.ctx, item, call.user))]})
     if form in {"xml", "xlist", "xcat"}:
-        tree = gather(call.ctx, item)
+        tree = gather(call.ctx, item, call.user)
         tree.values = {k: v for k, v in tree.values.items() if not k.startswith("xnat_")}
         body = xml.write(tree, call.ctx.settings.get("siteUrl") or "")
         return Response(body, media_type="text/xml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from lethe.archive import content, workflows
+from lethe.archive import changes, content, workflows
 from lethe.archive.content import Incoming
 from lethe.archive.intake import unpack
 from lethe.archive.model import Item
@@ -50,7 +50,7 @@ def store(call: Call, found: Target, upload: Upload) -> Response:
         check_resource_label(label)
     incoming = _incoming(call, found, upload)
     with call.ctx.store.write():
-        resource, _ = content.ensure_resource(
+        resource, made = content.ensure_resource(
             call.ctx, owner, label, login=call.login, variant=found.variant,
             format=call.query.get("format", ""), content=call.query.get("content", ""),
         )  # fmt: skip
@@ -58,6 +58,7 @@ def store(call: Call, found: Target, upload: Upload) -> Response:
             call.ctx, resource, incoming, login=call.login, overwrite=call.flag("overwrite")
         )
         if not duplicates:
+            changes.tell_resource(call.ctx, owner, resource, "CREATED" if made else "UPDATED", call.login)
             workflows.audit_item(call.ctx, owner, "Uploaded file", login=call.login)
     if duplicates:
         return answers.as_json({"duplicates": duplicates})
