@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pydicom.dataset import Dataset
 from lethe.archive.intake import describe
 from lethe.archive.intake.objects import file_name, read_header, same_content
 from lethe.files import sync_folder
+
+_SYNCS_AT_ONCE = 16
 
 
 class Placed(StrEnum):
@@ -70,9 +73,11 @@ class SessionFolder:
 
     def sync(self) -> None:
         """Make all objects and their names survive a power cut."""
+        files = [file for scan in self.scans for file in self.files(scan)]
+        with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:  # several at once share one commit of the disk
+            for _ in pool.map(_sync_file, files):
+                pass
         for scan in self.scans:
-            for file in self.files(scan):
-                _sync_file(file)
             sync_folder(self.folder / "SCANS" / scan / "DICOM")
             self._sync_above(scan)
 
