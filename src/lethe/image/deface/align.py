@@ -142,7 +142,7 @@ def _entropy(histogram: Vector) -> float:
     return float(-(filled * np.log(filled)).sum())
 
 
-def _information(landed: NDArray[np.float32], bins: NDArray[np.int64]) -> float:
+def information(landed: NDArray[np.float32], bins: NDArray[np.int64]) -> float:
     """Normalised mutual information of template values and image bins, linear Parzen window."""
     lower = np.clip(landed.astype(np.int64), 0, BINS - 2)
     weight = landed - lower
@@ -155,7 +155,7 @@ def _information(landed: NDArray[np.float32], bins: NDArray[np.int64]) -> float:
     return (_entropy(table.sum(axis=1)) + _entropy(table.sum(axis=0))) / max(_entropy(table), 1e-9)
 
 
-def _rotation(x: float, y: float, z: float) -> Affine:
+def rotation(x: float, y: float, z: float) -> Affine:
     cx, sx, cy, sy, cz, sz = np.cos(x), np.sin(x), np.cos(y), np.sin(y), np.cos(z), np.sin(z)
     about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -196,7 +196,7 @@ class _Search:
             shape[0, 1] += pose[9] / _UNIT
             shape[0, 2] += pose[10] / _UNIT
             shape[1, 2] += pose[11] / _UNIT
-        linear = _rotation(*(pose[3:6] / _UNIT)) @ shape
+        linear = rotation(*(pose[3:6] / _UNIT)) @ shape
         found = np.eye(4)
         found[:3, :3] = linear
         found[:3, 3] = _MNI_CENTRE + pose[:3] - linear @ (self._centre if centre is None else centre)
@@ -215,7 +215,7 @@ class _Search:
         inside = landed > -0.5
         if not inside.any():
             return 1.0, 0.0
-        return _information(landed[inside], points.bins[inside]), float(inside.mean())
+        return information(landed[inside], points.bins[inside]), float(inside.mean())
 
     def cost(self, pose: Vector, points: _Points, level: _Level) -> float:
         """Minus the information, plus penalties on size, shear and points outside the template."""
@@ -229,7 +229,7 @@ class _Search:
 
     def _cost_as_air(self, pose: Vector, points: _Points, level: _Level) -> float:
         landed = np.maximum(self._land(pose, points, level), 0.0)
-        return -_information(landed, points.bins)
+        return -information(landed, points.bins)
 
     def starts(self, points: _Points, level: _Level) -> list[Vector]:
         """Return the best poses of an upright head, by either way of counting the outside.

@@ -59,7 +59,7 @@ class Expectation:
         Facial skin of this head on its grid.
     air_ahead : float or None
         Share of air (nose, sinuses, mouth) in the deep face; None when too little of it is in view.
-    air_behind : float
+    air_behind : float or None
         The same where the face would be if front and back were swapped.
     """
 
@@ -68,7 +68,7 @@ class Expectation:
     front: Front
     skin: Mask
     air_ahead: float | None
-    air_behind: float
+    air_behind: float | None
 
 
 def expect(head: Head, template: Template, pose: Alignment, region: Region) -> Expectation:
@@ -97,7 +97,7 @@ def expect(head: Head, template: Template, pose: Alignment, region: Region) -> E
     return Expectation(area, present, surface, skin & tissue(head), ahead, behind)
 
 
-def _air_shares(head: Head, pose: Alignment, region: Region) -> tuple[float | None, float]:
+def _air_shares(head: Head, pose: Alignment, region: Region) -> tuple[float | None, float | None]:
     """Look for the air of nose and sinuses, which the back of the neck does not have.
 
     This is the one thing that tells front from back without the template.
@@ -112,12 +112,17 @@ def _air_shares(head: Head, pose: Alignment, region: Region) -> tuple[float | No
         whole = 80.0 * 65.0 * 80.0 / abs(float(np.linalg.det(pose.to_mni[:3, :3])))
         seen = float(deep.sum()) * head.grid.spacing**3 / whole
         shares.append(float((dark & deep).sum() / deep.sum()) if seen > _DEEP_SEEN else None)
-    return shares[0], shares[1] or 0.0
+    return shares[0], shares[1]
 
 
 def _swapped(expectation: Expectation) -> bool:
     ahead = expectation.air_ahead
-    return ahead is not None and (ahead < AIR_MINIMUM or ahead < 1.5 * expectation.air_behind)
+    if ahead is None:
+        return False
+    behind = expectation.air_behind
+    if behind is None:
+        return ahead < AIR_MINIMUM
+    return ahead < 1.5 * behind or ahead < 0.5 * AIR_MINIMUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +246,10 @@ def verdict(expectation: Expectation, effect: Effect, doubtful: list[str]) -> tu
     return (Verdict.REVIEW, reasons) if reasons else (Verdict.PASS, [])
 
 
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)
+
+
 def as_numbers(
     pose: Alignment, protection: Protection, expectation: Expectation, effect: Effect
 ) -> dict[str, Any]:
@@ -253,12 +262,12 @@ def as_numbers(
         "brain_overlap": round(protection.overlap, 3),
         "skull_found": protection.skull_found,
         "face_in_view_cm2": round(expectation.face_cm2, 1),
-        "air_ahead": None if expectation.air_ahead is None else round(expectation.air_ahead, 3),
-        "air_behind": round(expectation.air_behind, 3),
+        "air_ahead": _rounded(expectation.air_ahead),
+        "air_behind": _rounded(expectation.air_behind),
         "turned": pose.turned,
         "face_present": round(expectation.face_present, 3),
         "recession_mm": expectation.front.recession_mm,
-        "front_moved": None if effect.front_moved is None else round(effect.front_moved, 3),
+        "front_moved": _rounded(effect.front_moved),
         "skin_removed": round(effect.skin_removed, 3),
         "clearance_mm": round(effect.clearance_mm, 1) if np.isfinite(effect.clearance_mm) else None,
         "brain_changed": effect.brain_changed,
