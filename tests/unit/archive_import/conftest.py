@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socketserver
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -87,6 +88,8 @@ def as_zip(objects: list[Dataset]) -> bytes:
 def ctx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
     """An archive with users alice (owner of P) and bob, and admin."""
     monkeypatch.setattr(accounts, "_COST", {"n": 16, "r": 8, "p": 1})
+    # servers look every half second whether they shall stop
+    monkeypatch.setattr(socketserver.BaseServer.serve_forever, "__defaults__", (0.02,))
     context = open_context(tmp_path / "root")
     for login in ("admin", "alice", "bob"):
         accounts.create_user(context, login, password=login, email=f"{login}@example.org")
