@@ -144,21 +144,44 @@ class Comparison:
     scene : Scene
     spacing : float
         Block length of the averages of the result, mm.
+    grid : Grid, optional
+    watched : ndarray of bool, optional
+        Mask on `grid`; every changed voxel of the file that lies in it is counted.
     """
 
-    def __init__(self, scene: Scene, spacing: float) -> None:
+    def __init__(
+        self, scene: Scene, spacing: float, grid: Grid | None = None, watched: Mask | None = None
+    ) -> None:
         self.after = Reducer(scene.volume, spacing)
         self.changed = Reducer(scene.volume, spacing)
         self.voxels_changed = 0
+        self.watched_changed = 0
         self._volume = scene.volume
+        self._watched = watched
+        self._to_grid = None if grid is None else np.linalg.inv(grid.affine) @ scene.volume.affine
 
     def add(self, repeat: int, start: int, before: NDArray[Any], after: NDArray[Any]) -> None:
         """Take one slab of both."""
         differs = before != after
         self.voxels_changed += int(np.count_nonzero(differs))
+        self.watched_changed += self._count_watched(start, differs)
         if repeat == 0:
             self.after.add(start, self._volume.values(after))
             self.changed.add(start, differs.astype(np.float32))
+
+    def _count_watched(self, start: int, differs: Mask) -> int:
+        if self._watched is None or self._to_grid is None:
+            return 0
+        matrix = self._to_grid.astype(np.float32)
+        i, j, k = (places.astype(np.float32) for places in np.nonzero(differs))
+        k += start
+        kept = np.ones(len(i), bool)
+        cells: list[NDArray[np.int32]] = []
+        for row, length in zip(matrix[:3], self._watched.shape, strict=True):
+            place = np.rint(row[0] * i + row[1] * j + row[2] * k + row[3]).astype(np.int32)
+            kept &= (place >= 0) & (place < length)
+            cells.append(place)
+        return int(self._watched[tuple(cell[kept] for cell in cells)].sum())
 
 
 def apply(scene: Scene, stencil: Stencil, plug: Plug, sink: Sink, comparisons: list[Comparison]) -> None:

@@ -16,7 +16,7 @@ from lethe.files import atomic_writer, write_json
 from .align import Alignment, align
 from .apply import Comparison, Stencil, apply, make_stencil, write_mask
 from .grid import SPACING_MM, Array3, Grid
-from .head import Head, find_head
+from .head import Head, find_head, no_head
 from .io import Volume, mask_header, open_volume, slabs
 from .judge import Effect, Expectation, Verdict, as_numbers, doubts, expect, faceless, measure, verdict
 from .pack import packed
@@ -29,6 +29,7 @@ from .template import Template
 METHOD = "lethe-deface"
 METHOD_VERSION = "1.0.0"
 PICTURE_MM = 1.2
+NMI_NOTHING = 1.03  # noise reaches 1.02, a bad head image 1.07
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ def make_plan(source: Path, *, modality: str = "auto", pictures: bool = False) -
     head = find_head(scene)
     template = Template.load()
     pose = align(head, template)
+    if pose.nmi < NMI_NOTHING:
+        raise no_head()
     protection = protect(head, template, pose)
     region = choose(head, pose, protection)
     return Plan(
@@ -213,7 +216,7 @@ def _write(plan: Plan, target: Path, mask: Path | None) -> tuple[DefaceReport, G
     scene, grid = plan.scene, plan.head.grid
     stencil = make_stencil(scene.volume, grid, plan.region.remove, plan.plug.fill)
     spacing = scene.fine.spacing if scene.fine else SPACING_MM
-    comparison = Comparison(scene, SPACING_MM)
+    comparison = Comparison(scene, SPACING_MM, grid, plan.protection.brain)
     finer = [Comparison(scene, spacing)] if scene.fine else []
 
     def content(sink: Any) -> None:
@@ -273,7 +276,15 @@ def judge_changes(plan: Plan, comparison: Comparison) -> DefaceReport:
     """Judge what really changed between source and result."""
     means, affine = comparison.changed.result()
     changed: Array3 = plan.head.grid.carry(means, affine, np.eye(4))
-    effect = measure(plan.head, plan.template, plan.pose, plan.protection, plan.expectation, changed)
+    effect = measure(
+        plan.head,
+        plan.template,
+        plan.pose,
+        plan.protection,
+        plan.expectation,
+        changed,
+        comparison.watched_changed,
+    )
     decision, reasons = verdict(plan.expectation, effect, plan.doubts())
     return DefaceReport(decision, reasons, _measures(plan, effect, comparison.voxels_changed))
 
@@ -312,7 +323,7 @@ def check_files(source: Path, result: Path, *, modality: str = "auto") -> Deface
             "The result has another header than its source.",
             remedy="Compare a result with the file it was made from.",
         )
-    comparison = Comparison(plan.scene, SPACING_MM)
+    comparison = Comparison(plan.scene, SPACING_MM, plan.head.grid, plan.protection.brain)
     for (repeat, start, one), (_, _, other) in zip(slabs(before), slabs(after), strict=True):
         comparison.add(repeat, start, one, other)
     return judge_changes(plan, comparison)

@@ -18,6 +18,10 @@ _BORDER_MM = 18.0
 _REACH_MM = 280.0  # CTA starts at the aortic arch: nothing below this under the vertex is head
 _MINIMUM_ML = 250.0
 _SKIN_HU = -250.0
+_BONE_HU = 180.0
+_BONE_SHARE = 0.03  # a head is one fifth bone, a water bottle none
+_SPREAD = 0.2  # real heads have 0.37 to 0.9 in any contrast, a bottle 0.01
+_FILLED = 0.92
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,12 @@ def find_head(scene: Scene) -> Head:
     skin = _SKIN_HU if scene.modality is Modality.CT else _mr_threshold(grid.values)
     rough = ndi.binary_opening(grid.values > skin, iterations=2)
     if not rough.any():
-        raise _no_head()
+        raise no_head()
     low, high = _box(rough, 6)
     part = grid.crop(low, high)
     mask = _ct_mask(part) if scene.modality is Modality.CT else _mr_mask(part, skin)
-    if mask.sum() * grid.voxel_ml < _MINIMUM_ML:
-        raise _no_head()
+    if mask.sum() * grid.voxel_ml < _MINIMUM_ML or not _like_a_head(part, mask, scene.modality):
+        raise no_head()
     low, high = _box(mask, int(_BORDER_MM / grid.spacing))
     top = int(np.argwhere(mask.any(axis=(0, 1))).max())
     low[2] = max(low[2], top - int(_REACH_MM / grid.spacing))
@@ -74,7 +78,19 @@ def find_head(scene: Scene) -> Head:
     return Head(part.crop(low, high), mask[window], scene.modality, skin)
 
 
-def _no_head() -> Refused:
+def _like_a_head(grid: Grid, mask: Mask, modality: Modality) -> bool:
+    """Rule out noise without any air around, bottles of one value, and objects without bone."""
+    if mask.sum() > _FILLED * grid.valid.sum():
+        return False
+    values = grid.values[mask]
+    if modality is Modality.CT:
+        return float(np.mean(values > _BONE_HU)) > _BONE_SHARE
+    low, middle, high = np.percentile(values, (25, 50, 75))
+    return bool(high - low > _SPREAD * middle)
+
+
+def no_head() -> Refused:
+    """Return the refusal of an image that shows no head."""
     return Refused(
         "no-head",
         "No object of the size of a head is in the image.",
@@ -109,7 +125,7 @@ def _mr_threshold(values: Array3) -> float:
     """0.35 x Otsu of the positive values: below the skull's marrow, above most of the ghosts."""
     positive = values[values > 0]
     if positive.size < 1000:
-        raise _no_head()
+        raise no_head()
     clipped = np.minimum(positive, np.percentile(positive, 98))
     return max(0.35 * otsu(clipped), 1e-6)
 

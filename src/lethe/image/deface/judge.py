@@ -132,7 +132,7 @@ class Effect:
     Attributes
     ----------
     brain_changed : int
-        Grid cells of brain in which a voxel changed.
+        Voxels of the file that changed inside the brain.
     clearance_mm : float
         Shortest distance between a removed and a brain cell.
     skin_removed : float
@@ -157,6 +157,7 @@ def measure(
     protection: Protection,
     expectation: Expectation,
     changed: Array3,
+    brain_changed: int,
 ) -> Effect:
     """Measure the effect on the head's grid.
 
@@ -169,6 +170,8 @@ def measure(
     expectation : Expectation
     changed : ndarray of float32
         Share of voxels that changed in each grid cell.
+    brain_changed : int
+        Voxels of the file that changed inside the brain.
 
     Returns
     -------
@@ -181,7 +184,7 @@ def measure(
     skin = expectation.skin
     after = front(head.grid, tissue(head) & head.mask & ~gone, template, pose)
     return Effect(
-        brain_changed=int((gone & brain).sum()),
+        brain_changed=brain_changed,
         clearance_mm=clearance,
         skin_removed=float((gone & skin).sum() / skin.sum()) if skin.any() else 1.0,
         front_moved=expectation.front.moved(after, MOVED_MM),

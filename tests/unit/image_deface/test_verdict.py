@@ -1,0 +1,153 @@
+"""The verdict catches what a broken engine, a mix-up or a careless hand would deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kit import phantom
+from lethe.image.deface import Verdict
+from lethe.image.deface.align import Alignment
+from lethe.image.deface.apply import Comparison
+from lethe.image.deface.engine import Plan, judge_changes, make_plan
+from lethe.image.deface.grid import SPACING_MM
+from lethe.image.deface.io import slabs
+from lethe.image.deface.judge import doubts
+
+Voxels = NDArray[np.int16]
+
+
+@pytest.fixture(scope="module")
+def plan(phantom_file: Callable[[phantom.Modality], object]) -> Plan:
+    return make_plan(phantom_file("ct"))  # type: ignore[arg-type]
+
+
+def whole(plan: Plan) -> Voxels:
+    return np.concatenate([part for _, _, part in slabs(plan.scene.volume)], axis=2)
+
+
+def judged(plan: Plan, after: Voxels) -> Verdict:
+    comparison = Comparison(plan.scene, SPACING_MM, plan.head.grid, plan.protection.brain)
+    for repeat, start, before in slabs(plan.scene.volume):
+        comparison.add(repeat, start, before, after[:, :, start : start + before.shape[2]])
+    return judge_changes(plan, comparison).verdict
+
+
+def cut(before: Voxels, mask: NDArray[np.bool_]) -> Voxels:
+    return np.where(mask, np.int16(-1000), before)
+
+
+def region(plan: Plan) -> NDArray[np.bool_]:
+    """Return the removal at the voxels of the file, in their nearest grid cell."""
+    grid = plan.head.grid
+    matrix = np.linalg.inv(grid.affine) @ plan.scene.volume.affine
+    index = np.indices(plan.scene.volume.spatial_shape).reshape(3, -1)
+    place = np.rint(matrix[:3, :3] @ index + matrix[:3, 3:4]).astype(int)
+    limits = np.asarray(grid.values.shape)[:, None]
+    inside = ((place >= 0) & (place < limits)).all(axis=0)
+    found = np.zeros(index.shape[1], bool)
+    found[inside] = plan.region.remove[tuple(place[:, inside])]
+    return found.reshape(plan.scene.volume.spatial_shape)
+
+
+def shifted(axis: int, voxels: int) -> Callable[[NDArray[np.bool_]], NDArray[np.bool_]]:
+    return lambda mask: np.roll(mask, voxels, axis)
+
+
+def turned(times: int, axes: tuple[int, int]) -> Callable[[NDArray[np.bool_]], NDArray[np.bool_]]:
+    def turn(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        moved = np.rot90(mask, times, axes)
+        result = np.zeros_like(mask)
+        window = tuple(slice(0, min(a, b)) for a, b in zip(mask.shape, moved.shape, strict=True))
+        result[window] = moved[window]
+        return result
+
+    return turn
+
+
+SABOTAGE: dict[str, Callable[[NDArray[np.bool_]], NDArray[np.bool_]]] = {
+    "empty": np.zeros_like,
+    "everything": np.ones_like,
+    "complement": np.logical_not,
+    "flipped front to back": lambda mask: mask[:, ::-1],
+    "flipped top to bottom": lambda mask: mask[:, :, ::-1],
+    **{f"shifted {v * 2} mm back": shifted(1, -v) for v in (10, 15, 20, 30, 40)},
+    **{f"shifted {v * 2} mm forward": shifted(1, v) for v in (10, 15, 20, 30)},
+    **{f"shifted {v * 3} mm up": shifted(2, v) for v in (10, 15, 20, 25)},
+    **{f"shifted {v * 3} mm down": shifted(2, -v) for v in (12, 16, 20, 25)},
+    **{f"shifted {v * 2} mm aside": shifted(0, v) for v in (35, -35, 45, -45)},
+    **{f"turned {90 * n} about z": turned(n, (0, 1)) for n in (1, 2, 3)},
+    **{f"turned {90 * n} about x": turned(n, (1, 2)) for n in (1, 2, 3)},
+    "only the nose": lambda mask: mask & (np.indices(mask.shape)[1] > 118),
+    "only the right half": lambda mask: mask & (np.indices(mask.shape)[0] > 57),
+    "only the lower half": lambda mask: mask & (np.indices(mask.shape)[2] < 25),
+    "only the upper half": lambda mask: mask & (np.indices(mask.shape)[2] > 30),
+    "every second slice": lambda mask: mask & (np.indices(mask.shape)[2] % 2 == 0),
+    "chequered": lambda mask: mask & (np.indices(mask.shape).sum(axis=0) % 2 == 0),
+    "ears only": lambda mask: mask & (np.abs(np.indices(mask.shape)[0] - 57) > 38),
+    "one corner": lambda mask: mask & (np.indices(mask.shape)[0] < 40) & (np.indices(mask.shape)[2] < 40),
+}
+
+
+@pytest.mark.requirement("M-24", "L-04")
+def test_the_honest_mask_passes(plan: Plan) -> None:
+    assert judged(plan, cut(whole(plan), region(plan))) is Verdict.PASS
+
+
+@pytest.mark.requirement("M-24", "L-04")
+@pytest.mark.parametrize("name", SABOTAGE)
+def test_a_sabotaged_mask_never_passes(name: str, plan: Plan) -> None:
+    before = whole(plan)
+    assert judged(plan, cut(before, SABOTAGE[name](region(plan)))) in (Verdict.FAIL, Verdict.REVIEW)
+
+
+@pytest.mark.requirement("M-24")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_result_of_another_image_never_passes(seed: int, plan: Plan) -> None:
+    other = phantom.head("ct", spacing=(2.0, 2.0, 3.0), seed=seed)
+    assert judged(plan, other.data) is Verdict.FAIL
+
+
+@pytest.mark.requirement("M-25")
+def test_one_changed_brain_voxel_is_a_fail(plan: Plan) -> None:
+    after = cut(whole(plan), region(plan))
+    # the middle of the brain, in scanner millimetres
+    place = np.linalg.inv(plan.scene.volume.affine) @ (20.0, -18.0, 20.0, 1.0)
+    after[tuple(place[:3].astype(int))] += 1
+    assert judged(plan, after) is Verdict.FAIL
+
+
+def pose_of(plan: Plan, **changes: object) -> Alignment:
+    return replace(plan.pose, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("L-13")
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        ("weak-match", {"nmi": 1.04, "runner_up": 1.0}),
+        ("implausible-size", {"scales": (0.7, 1.0, 1.1)}),
+        ("implausible-size", {"scales": (1.0, 1.1, 1.4)}),
+        ("second-pose", {"runner_up": 1.2}),
+        ("second-pose", {"turned": True, "nmi": 1.1, "runner_up": 1.09}),
+    ],
+)
+def test_a_doubtful_pose_is_for_a_person(reason: str, changes: dict[str, object], plan: Plan) -> None:
+    found = doubts(pose_of(plan, **changes), plan.protection, plan.expectation, oriented=True, extended=False)
+    assert reason in found
+
+
+def test_a_head_taken_back_to_front_is_noticed_by_its_air(plan: Plan) -> None:
+    swapped = replace(
+        plan.expectation, air_ahead=plan.expectation.air_behind, air_behind=plan.expectation.air_ahead
+    )
+    assert "front-unsure" in doubts(plan.pose, plan.protection, swapped, oriented=True, extended=False)
+
+
+def test_a_file_without_orientation_or_with_an_extension_is_for_a_person(plan: Plan) -> None:
+    found = doubts(plan.pose, plan.protection, plan.expectation, oriented=False, extended=True)
+    assert found == ["no-orientation", "header-extension"]
