@@ -133,7 +133,7 @@ def write_localizer(
     """Write an MR localizer: three slices in each of three orientations."""
     folder.mkdir(parents=True, exist_ok=True)
     plan = SeriesPlan(person, "MR", number, study, ("ORIGINAL", "PRIMARY", "LOCALIZER", "M"))
-    written = []
+    written: list[Path] = []
     for order in ((0, 1, 2), (1, 2, 0), (0, 2, 1)):
         data, affine = volume.data.transpose(order), volume.affine[:, [*order, 3]]
         for plane in planes(data, affine):

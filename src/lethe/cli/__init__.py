@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
+from lethe import __version__
 from lethe.errors import Outcome
 
 NOUNS = {
@@ -26,24 +28,41 @@ NOUNS = {
 }
 
 
-class _Nouns(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
+class _Nouns(TyperGroup):
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         return sorted(NOUNS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
         if cmd_name not in NOUNS:
             return None
-        app = importlib.import_module(f"lethe.cli.{cmd_name}").app
-        command = typer.main.get_command(app)
+        command = typer.main.get_command(importlib.import_module(f"lethe.cli.{cmd_name}").app)
         command.name = cmd_name
+        command.help = NOUNS[cmd_name]
         return command
+
+
+app = typer.Typer(cls=_Nouns, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _lethe(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Lethe: a de-identified imaging archive on XNAT."""
 
 
 def main() -> None:
     """Run the command line; an `Outcome` becomes one clear line and its exit code."""
-    group = _Nouns("lethe", help="Lethe: a de-identified imaging archive on XNAT.", no_args_is_help=True)
     try:
-        group.main(args=sys.argv[1:], prog_name="lethe", standalone_mode=True)
+        app(prog_name="lethe")
     except Outcome as outcome:
         text = escape(str(outcome))  # the code in brackets is not markup
         Console(stderr=True).print(f"[bold red]lethe:[/] {text}", highlight=False, markup=True)
