@@ -69,6 +69,7 @@ COMMAND = Command(
         "lethe.image.converter",
         "lethe.image.conserve",
         "lethe.image.frames",
+        "lethe.image.layout",
         "lethe.image.pixels",
         "lethe.image.series",
         "lethe.image.stack",

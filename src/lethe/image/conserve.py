@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from lethe.errors import Refused
 from lethe.image.frames import Frame
+from lethe.image.layout import RAS, Lattice, layout_of
 from lethe.image.nifti import Nifti
 from lethe.image.stack import Finding, Stack
 
-_RAS = np.array([-1.0, -1.0, 1.0])
 _REMEDY = "The series stays DICOM; report the case with the kind of scanner."
 
 
@@ -83,26 +83,6 @@ class ConservationReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How the planes of a stack lie in the voxel grid of an image."""
-
-    column_axis: int
-    row_axis: int
-    slice_axis: int
-    flip_columns: bool
-    flip_rows: bool
-
-    def plane(self, voxels: NDArray[Any], k: int, t: int) -> NDArray[Any]:
-        """Return slice k of time t as rows x columns of the scanner."""
-        # a view: np.take would copy the whole volume of an image in Fortran order for every slice
-        part = np.moveaxis(voxels[..., t], self.slice_axis, 0)[k]
-        if self.row_axis > self.column_axis:
-            part = part.T
-        plane: NDArray[Any] = part[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
-        return plane
-
-
 PixelSource = Callable[[Path], NDArray[Any]]
 
 
@@ -122,20 +102,20 @@ def stack_affine(stack: Stack, image: Nifti) -> NDArray[np.float64]:
         Voxel index to RAS mm.
     """
     frame = stack.groups[0][0]
-    layout = _layout(frame, image.affine)
+    layout = layout_of(frame, image.affine)
     direction, spacing = np.array(frame.orientation), frame.spacing or (1.0, 1.0)
     ways = {
-        layout.column_axis: _RAS * direction[:3] * spacing[1],
-        layout.row_axis: _RAS * direction[3:] * spacing[0],
+        layout.column_axis: RAS * direction[:3] * spacing[1],
+        layout.row_axis: RAS * direction[3:] * spacing[0],
     }
-    origin = _RAS * np.array(frame.position)
+    origin = RAS * np.array(frame.position)
     affine = np.eye(4)
     flips = {layout.column_axis: layout.flip_columns, layout.row_axis: layout.flip_rows}
     for axis, way in ways.items():
         affine[:3, axis] = -way if flips[axis] else way
         if flips[axis]:
             origin = origin + way * (image.voxels.shape[axis] - 1)
-    way = _RAS * stack.step
+    way = RAS * stack.step
     downwards = way @ image.affine[:3, layout.slice_axis] < 0
     affine[:3, layout.slice_axis] = -way if downwards else way
     affine[:3, 3] = origin + (way * (len(stack.groups) - 1) if downwards else 0)
@@ -228,38 +208,23 @@ class _Board:
 
     def __init__(self, name: str, image: Nifti, affine: NDArray[np.float64], stack: Stack) -> None:
         self.name = name
-        self._image, self._affine = image, affine
-        self._layout = _layout(stack.groups[0][0], affine)
-        self._inverse = np.linalg.inv(affine)
+        self._image = image
+        self._lattice = Lattice(affine, image.voxels.shape, stack.groups[0][0])
         self._allowed = max(0.05, 0.03 * stack.spacing_mm)
         self._worst = 0.0
         # Which scaling the values can have: the same for all slices of an image.
         self._scalings = {"standard", "precise"}
         shape = image.voxels.shape
         self._found: dict[tuple[int, int], Frame] = {}
-        self.free = shape[self._layout.slice_axis] * shape[3]
+        self.free = self._lattice.slices * shape[3]
 
     def slice_of(self, frame: Frame) -> int | None:
         """Return the slice index at which `frame` lies, or None when the grid is not there."""
-        layout, shape = self._layout, self._image.voxels.shape
-        if (shape[layout.row_axis], shape[layout.column_axis]) != (frame.rows, frame.columns):
+        found = self._lattice.place(frame)
+        if found is None or found.miss_mm > self._allowed:
             return None
-        corners = _corners(frame)
-        index = (self._inverse @ np.c_[corners, np.ones(len(corners))].T).T[:, :3]
-        k = round(float(index[:, layout.slice_axis].mean()))
-        if not 0 <= k < shape[layout.slice_axis]:
-            return None
-        wanted = np.zeros_like(index)
-        wanted[:, layout.slice_axis] = k
-        last_column, last_row = frame.columns - 1, frame.rows - 1
-        for number, (row, column) in enumerate(((0, 0), (0, last_column), (last_row, 0))):
-            wanted[number, layout.column_axis] = last_column - column if layout.flip_columns else column
-            wanted[number, layout.row_axis] = last_row - row if layout.flip_rows else row
-        miss = float(np.linalg.norm((index - wanted) @ self._affine[:3, :3].T, axis=1).max())
-        if miss > self._allowed:
-            return None
-        self._worst = max(self._worst, miss)
-        return k
+        self._worst = max(self._worst, found.miss_mm)
+        return found.k
 
     def take(self, frame: Frame, k: int, order: int, plane: NDArray[Any]) -> bool:
         """Account for `frame` at the first free time of slice `k` that holds its values."""
@@ -267,7 +232,7 @@ class _Board:
         for t in sorted(range(times), key=lambda t: (t != order, t)):
             if (k, t) in self._found:
                 continue
-            if self._equal(frame, self._layout.plane(self._image.voxels, k, t), plane):
+            if self._equal(frame, self._lattice.layout.plane(self._image.voxels, k, t), plane):
                 self._found[k, t] = frame
                 return True
         return False
@@ -275,7 +240,7 @@ class _Board:
     def check_order(self) -> None:
         """Refuse when one volume mixes time points, or volumes are out of order of time."""
         shape = self._image.voxels.shape
-        times, slices = shape[3], shape[self._layout.slice_axis]
+        times, slices = shape[3], self._lattice.slices
         if times == 1:
             return
         for name in ("temporal", "acquisition", "echo", "b_value", "trigger"):
@@ -321,29 +286,3 @@ class _Board:
         # float32 holds seven digits: of the largest value that occurs in the sum.
         scale = max(float(np.abs(wanted).max()), abs(intercept), 1e-30)
         return bool(np.abs(wanted - found).max() <= 4e-7 * scale)
-
-
-def _corners(frame: Frame) -> NDArray[np.float64]:
-    """Return the RAS mm of the first pixel, the last of its row and the last of its column."""
-    direction, spacing = np.array(frame.orientation), frame.spacing or (1.0, 1.0)
-    origin = np.array(frame.position)
-    along_row = direction[:3] * spacing[1] * (frame.columns - 1)
-    along_column = direction[3:] * spacing[0] * (frame.rows - 1)
-    return np.asarray(_RAS * np.array([origin, origin + along_row, origin + along_column]))
-
-
-def _layout(frame: Frame, affine: NDArray[np.float64]) -> _Layout:
-    inverse = np.linalg.inv(affine[:3, :3])
-    direction, spacing = np.array(frame.orientation), frame.spacing or (1.0, 1.0)
-    along_row = inverse @ (_RAS * direction[:3] * spacing[1])
-    along_column = inverse @ (_RAS * direction[3:] * spacing[0])
-    column_axis, row_axis = int(np.argmax(np.abs(along_row))), int(np.argmax(np.abs(along_column)))
-    if column_axis == row_axis:
-        raise Refused("geometry-changed", "The conversion turned the slices.", remedy=_REMEDY)
-    return _Layout(
-        column_axis,
-        row_axis,
-        3 - column_axis - row_axis,
-        bool(along_row[column_axis] < 0),
-        bool(along_column[row_axis] < 0),
-    )

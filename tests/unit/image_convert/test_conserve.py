@@ -15,9 +15,10 @@ from kit.phantom import Volume
 from kit.series import write_series
 from lethe.errors import Refused
 from lethe.image import nifti
-from lethe.image.conserve import _Layout, compare
+from lethe.image.conserve import compare
 from lethe.image.converter import Run
 from lethe.image.frames import Instance, dicom_files, read_instance
+from lethe.image.layout import Layout
 from lethe.image.nifti import Nifti
 from lethe.image.pixels import read_pixels
 from lethe.image.series import read_series
@@ -134,5 +135,5 @@ def test_pixels_read_from_their_place_equal_those_of_the_decoder(written: dict[s
 def test_looking_at_a_slice_copies_nothing(slice_axis: int) -> None:
     row, column = [axis for axis in range(3) if axis != slice_axis]
     voxels = np.zeros((3, 4, 5, 2), np.int16, order="F")
-    layout = _Layout(column, row, slice_axis, flip_columns=True, flip_rows=False)
+    layout = Layout(column, row, slice_axis, flip_columns=True, flip_rows=False)
     assert np.shares_memory(layout.plane(voxels, 1, 1), voxels)

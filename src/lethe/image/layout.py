@@ -1,0 +1,122 @@
+"""How the planes of a series lie in the voxel grid of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lethe.errors import Refused
+from lethe.image.frames import Frame
+
+RAS = np.array([-1.0, -1.0, 1.0])
+"""Turns LPS millimetres of DICOM into RAS millimetres of NIfTI, and back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which axes of an image are columns, rows and slices of the scanner, and which run backwards."""
+
+    column_axis: int
+    row_axis: int
+    slice_axis: int
+    flip_columns: bool
+    flip_rows: bool
+
+    def plane(self, voxels: NDArray[Any], k: int, t: int) -> NDArray[Any]:
+        """Return slice k of time t as rows x columns of the scanner."""
+        # a view: np.take would copy the whole volume of an image in Fortran order for every slice
+        part = np.moveaxis(voxels[..., t], self.slice_axis, 0)[k]
+        if self.row_axis > self.column_axis:
+            part = part.T
+        plane: NDArray[Any] = part[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
+        return plane
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a plane lies in an image: its slice index, and how far off its corners are in mm."""
+
+    k: int
+    miss_mm: float
+
+
+class Lattice:
+    """The voxel grid of an image, asked for the places of planes.
+
+    Parameters
+    ----------
+    affine : NDArray, shape (4, 4)
+        Voxel index to RAS mm.
+    shape : tuple of int
+        Lengths of the axes; the first three count.
+    like : Frame
+        Any plane of the series: all are parallel.
+    """
+
+    def __init__(self, affine: NDArray[np.float64], shape: tuple[int, ...], like: Frame) -> None:
+        self.layout = layout_of(like, affine)
+        self._affine, self._inverse, self._shape = affine, np.linalg.inv(affine), shape
+
+    @property
+    def slices(self) -> int:
+        """Number of slices of one volume."""
+        return self._shape[self.layout.slice_axis]
+
+    def place(self, frame: Frame) -> Place | None:
+        """Return the nearest slice to `frame`, or None when it has another size or lies outside."""
+        layout, shape = self.layout, self._shape
+        if (shape[layout.row_axis], shape[layout.column_axis]) != (frame.rows, frame.columns):
+            return None
+        corners = corners_of(frame)
+        index = (self._inverse @ np.c_[corners, np.ones(len(corners))].T).T[:, :3]
+        k = round(float(index[:, layout.slice_axis].mean()))
+        if not 0 <= k < shape[layout.slice_axis]:
+            return None
+        wanted = np.zeros_like(index)
+        wanted[:, layout.slice_axis] = k
+        last_column, last_row = frame.columns - 1, frame.rows - 1
+        for number, (row, column) in enumerate(((0, 0), (0, last_column), (last_row, 0))):
+            wanted[number, layout.column_axis] = last_column - column if layout.flip_columns else column
+            wanted[number, layout.row_axis] = last_row - row if layout.flip_rows else row
+        miss = float(np.linalg.norm((index - wanted) @ self._affine[:3, :3].T, axis=1).max())
+        return Place(k, miss)
+
+
+def corners_of(frame: Frame) -> NDArray[np.float64]:
+    """Return the RAS mm of the first pixel, the last of its row and the last of its column."""
+    direction, spacing = np.array(frame.orientation), frame.spacing or (1.0, 1.0)
+    origin = np.array(frame.position)
+    along_row = direction[:3] * spacing[1] * (frame.columns - 1)
+    along_column = direction[3:] * spacing[0] * (frame.rows - 1)
+    return np.asarray(RAS * np.array([origin, origin + along_row, origin + along_column]))
+
+
+def layout_of(frame: Frame, affine: NDArray[np.float64]) -> Layout:
+    """Return how planes like `frame` lie in an image with this affine.
+
+    Raises
+    ------
+    Refused
+        ``geometry-changed`` when the axes do not belong to each other.
+    """
+    inverse = np.linalg.inv(affine[:3, :3])
+    direction, spacing = np.array(frame.orientation), frame.spacing or (1.0, 1.0)
+    along_row = inverse @ (RAS * direction[:3] * spacing[1])
+    along_column = inverse @ (RAS * direction[3:] * spacing[0])
+    column_axis, row_axis = int(np.argmax(np.abs(along_row))), int(np.argmax(np.abs(along_column)))
+    if column_axis == row_axis:
+        raise Refused(
+            "geometry-changed",
+            "The conversion turned the slices.",
+            remedy="The series stays DICOM; report the case with the kind of scanner.",
+        )
+    return Layout(
+        column_axis,
+        row_axis,
+        3 - column_axis - row_axis,
+        bool(along_row[column_axis] < 0),
+        bool(along_column[row_axis] < 0),
+    )
