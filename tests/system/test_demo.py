@@ -166,8 +166,10 @@ def test_a_second_run_repeats_no_work(walked):
     assert sqlite3.connect(database).execute("pragma integrity_check").fetchone() == ("ok",)
 
 
-def test_outputs_carry_provenance_without_an_identifier(walked):
-    found = stored(walked, "*", "provenance.json", "DEMO_INTAKE")
+@pytest.mark.requirement("M-26", "A-92")
+@pytest.mark.parametrize("project", ["DEMO_INTAKE", "DEMO"])
+def test_outputs_carry_provenance_without_an_identifier(walked, project):
+    found = stored(walked, "*", "provenance.json", project)
     assert found
     for path in found:
         record = json.loads(path.read_text())

@@ -13,6 +13,13 @@ from lethe.xnat.intake import Scan
 from lethe.xnat.resources import get_file, list_files, put_file
 
 
+# what was done to an image goes out with it (M-26); pictures and masks stay where the face is
+_PROOF = {
+    "NIFTI_DEFACED": ("DEFACE_QC", ("provenance.json", "report.json")),
+    "NIFTI": ("CONVERSION", ("provenance.json",)),
+}
+
+
 def _ensure_session(archive: Archive, project: str, scan: Scan, xsi_type: str) -> str:
     subject = f"/data/projects/{project}/subjects/{scan.prid}"
     session = f"{subject}/experiments/{scan.session}"
@@ -34,17 +41,21 @@ def _ensure_scan(archive: Archive, session: str, scan: Scan) -> str:
     return path
 
 
-def copy_resource(archive: Archive, source: str, target: str) -> int:
-    """Copy every file of one resource to another and return how many were sent.
+def copy_resource(archive: Archive, source: str, target: str, only: Sequence[str] = ()) -> int:
+    """Copy the files of one resource to another and return how many were sent.
 
     Parameters
     ----------
     source, target : str
         Paths of resources below the server's root (``/data/...``).
+    only : sequence of str
+        Names to copy; all when empty.
     """
     sent = 0
     with tempfile.TemporaryDirectory() as folder:
         for name, row in sorted(list_files(archive, source).items()):
+            if only and name not in only:
+                continue
             spool = Path(folder) / "file"
             get_file(archive, row["URI"], spool, digest=row.get("digest", ""))
             sent += put_file(
@@ -87,9 +98,11 @@ def publish(
             session = _ensure_session(archive, collection.name, scan, session_types[scan.session_id])
             target = _ensure_scan(archive, session, scan)
             for label in planned.resources:
-                sent += copy_resource(
-                    archive, f"/data{scan.uri}/resources/{label}", f"{target}/resources/{label}"
-                )
+                here, there = f"/data{scan.uri}/resources", f"{target}/resources/{label}"
+                if label in _PROOF:
+                    proof, names = _PROOF[label]
+                    sent += copy_resource(archive, f"{here}/{proof}", there, names)
+                sent += copy_resource(archive, f"{here}/{label}", there)
         if progress is not None:
             progress(number, len(plan))
     return sent
