@@ -14,14 +14,15 @@ import pytest
 from attack.header_corpus import CT, KINDS, PATIENT, Corpus
 from lethe.header import Anonymizer, LookupTable, apply_tree, bundled_script, load_script
 
-TABLE = LookupTable({f"prid/{PATIENT}": "A1B2", f"shift/{PATIENT}": "-12"})
+SALT = "00112233445566778899aabbccddeeff"
+TABLE = LookupTable({f"prid/{PATIENT}": "A1B2", f"shift/{PATIENT}": "-12", f"salt/{PATIENT}": SALT})
 SHIPPED = {"CT", "MR", "XA", "PT", "enhanced CT", "enhanced MR"}
 
 
 def found(haystacks: Iterable[bytes], canaries: Iterable[str]) -> list[str]:
     """Return the canaries that occur, whatever their encoding or case."""
     joined = b"\0".join(haystacks).lower()
-    if b"cnry" not in joined and b"c\0n\0r\0y" not in joined:
+    if b"cnry" not in joined and b"c\0n\0r\0y" not in joined and SALT.encode() not in joined:
         return []
     out = []
     for canary in canaries:
@@ -57,7 +58,9 @@ def test_no_canary_survives_a_profile(profile: str, kind: str, explicit: bool, t
     names = [path.name.encode() for path in (tmp_path / "out").rglob("*")]
     names += [path.name.encode() for path in (tmp_path / "held").iterdir()]
     seen = [path.read_bytes() for path in written if path.is_file()]
-    survivors = found([*seen, *names, json.dumps(report.as_dict()).encode()], [*corpus.planted, PATIENT])
+    survivors = found(
+        [*seen, *names, json.dumps(report.as_dict()).encode()], [*corpus.planted, PATIENT, SALT]
+    )
     assert Counter(corpus.planted.get(canary, "patient") for canary in survivors) == Counter()
 
 
@@ -72,6 +75,9 @@ def test_the_net_lets_no_canary_through_and_no_patient_without_prid(explicit: bo
     assert engine.run(source, tmp_path / "out.dcm").status == "QUARANTINE"
     assert not (tmp_path / "out.dcm").exists()
 
+    own = {"(0008,0018) UI", "(0020,000D) UI", "(0020,000E) UI"}
+    for canary in [canary for canary, where in corpus.planted.items() if where in own]:
+        data = data.replace(canary.encode(), b"2.25.123456")
     source.write_bytes(data.replace(PATIENT.encode(), b"A1B2         "))
     assert engine.run(source, tmp_path / "out.dcm").status == "OK"
     survivors = found([(tmp_path / "out.dcm").read_bytes()], corpus.planted)
@@ -87,7 +93,7 @@ def test_what_the_program_says_holds_no_canary(broken: str, tmp_path: Path) -> N
     source = tmp_path / f"{name}.dcm"
     source.write_bytes({"truncated": data[:-900], "garbage": b"CNRY00000QZ" * 99}.get(broken, data))
     table = tmp_path / "lookup.properties"
-    table.write_text("prid/OTHER=0001\nshift/OTHER=1\n")
+    table.write_text("prid/OTHER=0001\nshift/OTHER=1\nsalt/OTHER=5e\n")
     command = [
         sys.executable,
         "-c",

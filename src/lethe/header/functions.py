@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lethe.errors import Quarantined
 from lethe.header import hashes
 from lethe.header.calls import (
     EMPTY,
@@ -147,7 +148,12 @@ def _hash_uid(call: Call, scope: Scope) -> str:
         return REMOVE
     further = argument(call, 2)
     if further is not None:
-        value += scope.script_of(further)
+        try:
+            value += scope.script_of(further)
+        except (Quarantined, Skip):
+            if scope.strict:
+                raise
+            return call.literal  # CTP swallows what goes wrong in there
     return hashes.uid(trim(root), value)
 
 

@@ -347,6 +347,8 @@ class IntakeSession:
             link.taken = sorted({*link.taken, *more})
             self._pool(link)
             self._write(link)
+        if link.draw_salts(self._rng):  # a session that was opened before UIDs had a secret
+            self._write(link)
 
     def _read(self) -> Link:
         if self.sealed or self._journal.exists():
@@ -366,6 +368,7 @@ class IntakeSession:
         moves = self._head()["mode"] == Mode.ANONYMOUS
         for name in new:
             link.assignments[name] = Assignment(pool.draw(), window.draw(self._rng) if moves else 0)
+        link.draw_salts(self._rng)
 
     def _prepare(self, clock: Clock) -> DestructionRecord:
         link, head = self._read(), self._head()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import random
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class Link:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state as JSON values."""
-        given = {key: [value.prid, value.shift_days] for key, value in self.assignments.items()}
+        given = {key: [value.prid, value.shift_days, value.salt] for key, value in self.assignments.items()}
         names = ("taken", "lookup_tables", "noise_key", "signing_key")
         return {"assignments": given, **{name: getattr(self, name) for name in names}}
 
@@ -58,6 +59,13 @@ class Link:
         """Build the state from what `as_dict` returned."""
         given = {key: Assignment(*value) for key, value in values.pop("assignments").items()}
         return cls(assignments=given, **values)
+
+    def draw_salts(self, rng: random.Random) -> int:
+        """Give every patient without a salt one of 128 random bits; return how many got one."""
+        unsalted = [name for name, given in self.assignments.items() if not given.salt]
+        for name in unsalted:
+            self.assignments[name] = replace(self.assignments[name], salt=f"{rng.getrandbits(128):032x}")
+        return len(unsalted)
 
     @classmethod
     def load(cls, link_file: Path, key_file: Path, session: str) -> Link:

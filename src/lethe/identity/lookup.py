@@ -1,24 +1,36 @@
 """The CTP lookup table of an intake session, as Java properties text.
 
-Two types per patient, keyed by the original PatientID: ``prid/`` gives the replacement and ``shift/`` the
-days of ``@incrementdate``. CTP trims the key value and removes backslashes, so an identifier with a
-backslash cannot be a key.
+Three types per patient, keyed by the original PatientID: ``prid/`` gives the replacement, ``shift/`` the
+days of ``@incrementdate`` and ``salt/`` the secret that goes into the hash of every UID. CTP trims the key
+value and removes backslashes, so an identifier with a backslash cannot be a key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _SPECIAL = " :=#!\\"
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a patient becomes: a PRID and one shift in whole days."""
+    """What a patient becomes: a PRID and one shift in whole days; and what makes the patient's UIDs.
+
+    Parameters
+    ----------
+    prid : str
+        The identifier that replaces the original one.
+    shift_days : int
+        Whole days by which every date moves.
+    salt : str
+        128 random bits in hex. They die with the link, so that nobody can compute a UID of the collection
+        from an original one. Without a salt the patient's objects are quarantined.
+    """
 
     prid: str
     shift_days: int
+    salt: str = field(default="", repr=False)
 
 
 def escape_key(text: str) -> str:
@@ -52,4 +64,6 @@ def lookup_table(assignments: Mapping[str, Assignment]) -> str:
     for original, given in sorted(assignments.items(), key=lambda item: item[1].prid):
         key = escape_key(original.strip())
         lines += [f"prid/{key}={given.prid}", f"shift/{key}={given.shift_days}"]
+        if given.salt:
+            lines.append(f"salt/{key}={given.salt}")
     return "\n".join(lines) + "\n"

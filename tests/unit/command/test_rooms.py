@@ -40,7 +40,7 @@ def _perfusion(folder: Path, person: Person) -> None:
 
 def _from_the_hospital(raw: Path, target: Path, person: Person, lookup: Path) -> None:
     key = person.patient_id.replace(" ", "\\ ").replace(":", "\\:")
-    lookup.write_text(f"prid/{key}=A1B2\nshift/{key}=-12\n", encoding="utf-8")
+    lookup.write_text(f"prid/{key}=A1B2\nshift/{key}=-12\nsalt/{key}=5e\n", encoding="utf-8")
     apply_tree([Anonymizer(load_script(bundled_script("stroke")), load_lookup(lookup))], raw, target)
     for note in target.glob(".*"):
         note.unlink()

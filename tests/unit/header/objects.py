@@ -13,7 +13,8 @@ from lethe.header import Anonymizer, HeaderOutcome, LookupTable, Script
 from lethe.header.script import read_script
 from lethe.header.view import View
 
-TABLE = LookupTable({"prid/PAT001": "A1B2", "shift/PAT001": "-12"})
+SALT = "00112233445566778899aabbccddeeff"
+TABLE = LookupTable({"prid/PAT001": "A1B2", "shift/PAT001": "-12", "salt/PAT001": SALT})
 
 
 def ct(**attributes: Any) -> Dataset:

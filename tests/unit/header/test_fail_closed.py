@@ -100,7 +100,7 @@ def test_a_patient_missing_from_the_table_is_quarantined() -> None:
 
 def test_a_patient_without_shift_is_quarantined_and_not_left_without_dates() -> None:
     assert code(clean(STROKE, to_bytes(ct()), LookupTable({"prid/PAT001": "A1B2"}))) == "lookup-miss"
-    bad = LookupTable({"prid/PAT001": "A1B2", "shift/PAT001": "twelve"})
+    bad = LookupTable({**TABLE, "shift/PAT001": "twelve"})
     assert code(clean(STROKE, to_bytes(ct()), bad)) == "date-shift"
 
 

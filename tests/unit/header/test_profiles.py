@@ -13,7 +13,7 @@ from lethe.header import bundled_script, load_script
 from lethe.header.findings import Severity
 from lethe.header.lint import lint
 from lethe.header.profile import compile_profile, load_profile
-from unit.header.objects import clean, ct, to_bytes
+from unit.header.objects import clean, code, ct, to_bytes
 
 STROKE, STRICT, NET = (load_script(bundled_script(name)) for name in ("stroke", "strict", "net"))
 PROFILES = Path(__file__).parents[3] / "ctp-profiles" / "profiles"
@@ -214,12 +214,17 @@ def test_the_net_removes_what_a_cleaned_object_may_not_carry() -> None:
         InstitutionName="SMITH Clinic",
         SeriesDescription="SMITH head",
         StudyTime="101112",
+        **dict.fromkeys(("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"), "2.25.7"),
     )
     out = _clean(NET, dirty)
     assert out.PatientName == "A1B2"
     assert "PatientComments" not in out
     assert "SMITH" not in str(out)
-    assert out.SOPInstanceUID.startswith("2.25.")
+
+
+@pytest.mark.requirement("M-36", "M-59")
+def test_an_object_whose_uids_were_never_replaced_does_not_pass_the_net() -> None:
+    assert code(clean(NET, to_bytes(ct(PatientID="A1B2", PatientName="A1B2")))) == "script-quarantine"
 
 
 def test_routing_tells_project_subject_and_session() -> None:

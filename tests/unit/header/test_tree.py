@@ -15,7 +15,7 @@ from unit.header.objects import TABLE, ct, write
 
 STROKE = load_script(bundled_script("stroke"))
 ROUTING = load_script(bundled_script("routing"))
-TWO = LookupTable({**TABLE, "prid/PAT002": "C3D4", "shift/PAT002": "3"})
+TWO = LookupTable({**TABLE, "prid/PAT002": "C3D4", "shift/PAT002": "3", "salt/PAT002": "7a"})
 
 
 def _source(folder: Path) -> Path:
@@ -144,7 +144,7 @@ def test_the_quarantine_is_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.requirement("E-54")
 def test_the_command_says_one_line_and_exits_by_status(lethe: Callable[..., Result], tmp_path: Path) -> None:
     table = tmp_path / "t.properties"
-    table.write_text("prid/PAT001=A1B2\nshift/PAT001=-12\n")
+    table.write_text("prid/PAT001=A1B2\nshift/PAT001=-12\nsalt/PAT001=5e\n")
     good, bad = write(tmp_path / "a.dcm", ct()), write(tmp_path / "b.dcm", ct(PatientID="NOBODY"))
     (tmp_path / "skip.script").write_text('<script><e en="T" t="00100020" n="">@skip()</e></script>')
     (tmp_path / "bad.script").write_text('<script><e en="T" t="001" n="">X</e></script>')
