@@ -25,6 +25,7 @@ from lethe.clinical.describe import as_markdown, as_redcap
 from lethe.clinical.eligibility import RuleSet, select
 from lethe.clinical.noise import read_noise_key, write_noise_key
 from lethe.clinical.page import as_page
+from lethe.clinical.redcap import Mapping
 from lethe.clinical.release import write_release
 from lethe.clinical.risk import assess
 from lethe.errors import Misconfigured, Refused
@@ -50,12 +51,16 @@ class Form(StrEnum):
     REDCAP = "redcap"
 
 
-Source = Annotated[Path, typer.Argument(help="CSV (UTF-8) or Excel file.")]
+Source = Annotated[Path, typer.Argument(help="CSV (UTF-8), Excel or REDCap export.")]
 Dict = Annotated[
     Path | None, typer.Option("--dictionary", help="Dictionary (YAML); the stroke one by default.")
 ]
 Rules = Annotated[Path | None, typer.Option(help="Rule set (YAML); the stroke one by default.")]
 Folder = Annotated[Path, typer.Option("--to", help="Folder to write into; made when absent.")]
+Names = Annotated[
+    Path | None, typer.Option("--mapping", help="Mapping (YAML) of the names of a REDCap project.")
+]
+Centre = Annotated[str, typer.Option(help="Code of the only centre whose rows may be in the table.")]
 Printed = Annotated[Output, typer.Option(help="How to print.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything except writing.")]
 
@@ -80,6 +85,8 @@ def check(
     table: Source,
     rules: Rules = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page, too.")] = None,
+    mapping: Names = None,
+    centre: Centre = "",
     dictionary: Dict = None,
     output: Printed = Output.TABLE,
 ) -> None:
@@ -90,7 +97,8 @@ def check(
     Example: lethe clinical check registry.csv --html report.html
     """
     loaded = Dictionary.load(dictionary)
-    report = check_table(table, loaded, RuleSet.load(loaded, rules))
+    names = Mapping.load(mapping, loaded) if mapping else None
+    report = check_table(table, loaded, RuleSet.load(loaded, rules), mapping=names, centre=centre)
     if html is not None:
         write_bytes(html, as_page(report, loaded.title).encode())
     if output is Output.JSON:
@@ -108,6 +116,11 @@ def link(
     key: Annotated[Path, typer.Option(help="Key file of the intake session.")],
     to: Folder,
     rules: Rules = None,
+    mapping: Names = None,
+    centre: Centre = "",
+    patient_column: Annotated[
+        str, typer.Option(help="Column of the patient; prid for a table of a pseudonymous session.")
+    ] = "",
     dictionary: Dict = None,
     dry_run: DryRun = False,
     output: Printed = Output.TABLE,
@@ -120,8 +133,9 @@ def link(
     Example: lethe clinical link registry.csv --session session --key stroke.key --to clinical-intake
     """
     loaded = Dictionary.load(dictionary)
-    column = loaded.patient_column
-    read = read_table(table, loaded, patient_column=column)
+    column = patient_column or loaded.patient_column
+    names = Mapping.load(mapping, loaded) if mapping else None
+    read = read_table(table, loaded, patient_column=column, mapping=names, centre=centre)
     ruleset = RuleSet.load(loaded, rules)
     chosen = select(read, loaded, ruleset)
     intake = IntakeSession.resume(session, key_file=key)
@@ -207,9 +221,10 @@ def _show_check(report: CheckReport) -> None:
     table = Table("excluded because", "rows")
     for name, count in report.counts().items():
         table.add_row(report.reasons[name], str(count))
-    centres = Table("centre", "rows", "eligible", "complete")
+    centres = Table("centre", "rows", "eligible", "complete", "least complete")
     for name, one in report.centres.items():
-        centres.add_row(name, f"{one['rows']:.0f}", f"{one['eligible']:.0f}", f"{one['completeness']:.0%}")
+        least = ", ".join(f"{variable} {share:.0%}" for variable, share in one.least_complete)
+        centres.add_row(name, str(one.rows), str(one.eligible), f"{one.completeness:.0%}", least)
     console = Console()
     console.print(table, centres)
     console.print(f"{report.rows} rows, {report.eligible} eligible, {report.mean_completeness:.0%} complete")

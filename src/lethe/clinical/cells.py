@@ -12,28 +12,31 @@ from lethe.clinical.issues import Issue
 _INTEGER = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]{1,9})?")
 _COMMA = re.compile(r"-?[0-9]+,[0-9]+")
-_FIRST_ROW = 2
 
 
-def check_column(variable: Variable, values: Sequence[str], dictionary: Dictionary) -> list[Issue]:
+def check_column(
+    variable: Variable, values: Sequence[str], rows: Sequence[int], dictionary: Dictionary
+) -> list[Issue]:
     """Return what is wrong with the cells of one column; empty cells are missing and allowed.
 
     Parameters
     ----------
     variable : Variable
     values : sequence of str, shape (rows,)
+    rows : sequence of int, shape (rows,)
+        Their rows in the file, for messages.
     dictionary : Dictionary
         Gives the date formats.
     """
     if variable.type is Type.TEXT:
         return []
     if variable.type in MOMENTS:
-        return dates.find_format(variable.name, values, dictionary.formats[variable.type])[1]
+        return dates.find_format(variable.name, values, rows, dictionary.formats[variable.type])[1]
     faults = {text: _fault(variable, text, dictionary) for text in set(values) if text}
     if not any(faults.values()):
         return []
     issues = []
-    for row, text in enumerate(values, _FIRST_ROW):
+    for row, text in zip(rows, values, strict=True):
         if fault := faults.get(text):
             issues.append(Issue(fault[0], variable.name, row, fault[1]))
     return issues

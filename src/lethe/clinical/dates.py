@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from lethe.clinical.issues import Issue
 
-_FIRST_ROW = 2  # row 1 is the header
 _ISO_DAY = "%Y-%m-%d"
 _EARLIEST, _LATEST = 1900, 2100
 
 
-def find_format(column: str, values: Sequence[str], formats: Sequence[str]) -> tuple[str, list[Issue]]:
+def find_format(
+    column: str, values: Sequence[str], rows: Sequence[int], formats: Sequence[str]
+) -> tuple[str, list[Issue]]:
     """Return the one format in which all `values` are written, and what is wrong.
 
     Parameters
@@ -30,6 +31,8 @@ def find_format(column: str, values: Sequence[str], formats: Sequence[str]) -> t
         Name for messages.
     values : sequence of str
         Cells; empty ones are missing.
+    rows : sequence of int
+        Their rows in the file, for messages.
     formats : sequence of str
         Patterns of `datetime.strptime` that the dictionary allows.
 
@@ -41,7 +44,7 @@ def find_format(column: str, values: Sequence[str], formats: Sequence[str]) -> t
         Invalid dates by row; a column that mixes formats or whose days and months can be exchanged.
     """
     first_row: dict[str, int] = {}
-    for row, text in enumerate(values, _FIRST_ROW):
+    for row, text in zip(rows, values, strict=True):
         if text:
             first_row.setdefault(text, row)
     fitting = {form: {text for text in first_row if _parse(text, form)} for form in formats}

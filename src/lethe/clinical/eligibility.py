@@ -15,10 +15,10 @@ import pandas as pd
 import yaml
 
 from lethe.clinical.dictionary import DROPPED, Dictionary, Role
+from lethe.clinical.rows import row_numbers, with_rows
 from lethe.errors import Misconfigured
 
 _TESTS = ("filled", "in", "not_in", "first", "last", "above")
-_FIRST_ROW = 2
 Flags = npt.NDArray[np.bool_]
 
 
@@ -109,7 +109,7 @@ class Selection:
     Attributes
     ----------
     table : pandas.DataFrame
-        The rows that stay, in their order.
+        The rows that stay, in their order; its index, named ``row``, tells their rows in the file.
     excluded : tuple of (row, tuple of rule names)
         Rows as a spreadsheet counts them (the header is row 1).
     """
@@ -144,8 +144,9 @@ def select(table: pd.DataFrame, dictionary: Dictionary, rules: RuleSet) -> Selec
     )
     excluded = {place: names for place, names in by_row if names}
     kept = [place for place in range(len(table)) if place not in excluded]
-    rows = tuple((place + _FIRST_ROW, names) for place, names in excluded.items())
-    return Selection(table.iloc[kept].reset_index(drop=True), rows)
+    numbers = row_numbers(table)
+    rows = tuple((numbers[place], names) for place, names in excluded.items())
+    return Selection(with_rows(table.iloc[kept], [numbers[place] for place in kept]), rows)
 
 
 def _rule(values: dict[str, Any], dictionary: Dictionary) -> Rule:

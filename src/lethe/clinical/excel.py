@@ -8,6 +8,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import openpyxl
+from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from lethe.errors import Refused
@@ -30,21 +31,24 @@ def read_excel(path: Path) -> list[list[str]]:
         raise Refused("excel", "The file is not an Excel workbook.", remedy="Save it as .xlsx.") from None
     sheet, source = values.worksheets[0], formulas.worksheets[0]
     if sheet.merged_cells.ranges:
-        row = min(area.min_row for area in sheet.merged_cells.ranges)
-        raise Refused("excel-merged", f"Row {row}: merged cells.", remedy="Undo the merging in Excel.")
+        area = min(sheet.merged_cells.ranges, key=lambda one: (one.min_row, one.min_col))
+        place = f"Column {get_column_letter(area.min_col)}, row {area.min_row}"
+        raise Refused("excel-merged", f"{place}: merged cells.", remedy="Undo the merging in Excel.")
     rows = []
     for row, (cells, originals) in enumerate(
         zip(sheet.iter_rows(values_only=True), source.iter_rows(values_only=True), strict=True), 1
     ):
-        rows.append([_text(cell, original, row) for cell, original in zip(cells, originals, strict=True)])
+        pairs = enumerate(zip(cells, originals, strict=True), 1)
+        rows.append([_text(cell, original, place, row) for place, (cell, original) in pairs])
     return rows
 
 
-def _text(cell: Any, original: Any, row: int) -> str:
+def _text(cell: Any, original: Any, column: int, row: int) -> str:
+    where = f"Column {get_column_letter(column)}, row {row}"
     if cell is None and original is not None:
-        raise Refused("excel-formula", f"Row {row}: a formula without a stored result.")
+        raise Refused("excel-formula", f"{where}: a formula without a stored result.")
     if isinstance(cell, str) and cell.startswith("#") and cell.endswith(("!", "?", "/A", "/0!")):
-        raise Refused("excel-error", f"Row {row}: an error value of Excel.")
+        raise Refused("excel-error", f"{where}: an error value of Excel.")
     if cell is None:
         return ""
     if isinstance(cell, bool):

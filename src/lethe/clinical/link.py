@@ -10,10 +10,9 @@ import pandas as pd
 from lethe.clinical import dates
 from lethe.clinical.dictionary import DROPPED, Dictionary, Role
 from lethe.clinical.issues import Issue, refuse
+from lethe.clinical.rows import row_numbers
 from lethe.clinical.table import PRID, structure
 from lethe.errors import Refused
-
-_FIRST_ROW = 2
 
 
 class Given(Protocol):
@@ -61,10 +60,11 @@ def link_table(
         )
     refuse(structure(table, dictionary, patient_column))
     patients = [text.strip() for text in table[patient_column]]
-    strangers = [row for row, patient in enumerate(patients, _FIRST_ROW) if patient not in assignments]
+    rows = row_numbers(table)
+    strangers = [row for row, one in zip(rows, patients, strict=True) if one not in assignments]
     refuse(
         [
-            Issue("patient-unknown", "", row, "the patient has no PRID in this intake session")
+            Issue("patient-unknown", patient_column, row, "the patient has no PRID in this intake session")
             for row in strangers
         ],
         remedy="Add the patients to the session first, spelled as in the images.",
@@ -77,11 +77,15 @@ def link_table(
     for name, variable in dictionary.variables.items():
         if name in table.columns and variable.role not in DROPPED:
             cells = table[name].tolist()
-            linked[name] = _shifted(name, cells, dictionary, days) if variable.role is Role.DATE else cells
+            linked[name] = (
+                _shifted(name, cells, rows, dictionary, days) if variable.role is Role.DATE else cells
+            )
     return pd.DataFrame(linked, dtype=object).sort_values(PRID, ignore_index=True)
 
 
-def _shifted(name: str, cells: list[str], dictionary: Dictionary, days: list[int]) -> list[str]:
-    form, issues = dates.find_format(name, cells, dictionary.formats[dictionary.variables[name].type])
+def _shifted(
+    name: str, cells: list[str], rows: list[int], dictionary: Dictionary, days: list[int]
+) -> list[str]:
+    form, issues = dates.find_format(name, cells, rows, dictionary.formats[dictionary.variables[name].type])
     refuse(issues)
     return dates.shift(cells, form, days)

@@ -1,20 +1,10 @@
-"""The check report as one HTML page that needs nothing else: no script, no font, no network."""
+"""The check report as one HTML page that a coordinator can read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from html import escape
-
 from lethe.clinical.check import CheckReport
-
-_STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.2rem .6rem;border-bottom:1px solid #ddd}
-td.n{text-align:right;font-variant-numeric:tabular-nums}svg{vertical-align:middle}
-.figures{display:flex;gap:2rem;flex-wrap:wrap}.figures b{display:block;font-size:1.7rem}
-"""
+from lethe.clinical.figures import bar, bars
+from lethe.clinical.html import Markup, headline, page, picture, section, table
 
 
 def as_page(report: CheckReport, title: str) -> str:
@@ -26,94 +16,77 @@ def as_page(report: CheckReport, title: str) -> str:
     title : str
         Heading, for example the name of the dictionary.
     """
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        _figures(report),
-        "<h2>What has to be corrected</h2>",
-        _issues(report),
-        "<h2>Who does not belong into the collection, and why</h2>",
-        _excluded(report),
-        "<h2>Centres</h2>",
-        _centres(report),
-        "<h2>Completeness of the variables, least complete first</h2>",
-        "<p>Counted are cells that should be filled: variables of a treatment only where it was given.</p>",
-        _completeness(report),
-    ]
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
-
-
-def _figures(report: CheckReport) -> str:
-    shown = (
+    figures = (
         (report.rows, "rows"),
         (report.eligible, "eligible"),
         (len(report.issues), "cells or columns to correct"),
         (f"{report.mean_completeness:.0%}", "complete"),
     )
-    return (
-        '<div class="figures">' + "".join(f"<p><b>{value}</b>{name}</p>" for value, name in shown) + "</div>"
-    )
-
-
-def _issues(report: CheckReport) -> str:
-    if not report.issues:
-        return "<p>Nothing.</p>"
-    rows = ((issue.row or "", issue.column, issue.sentence) for issue in report.issues)
-    return _table(("row", "column", "what is wrong"), rows)
-
-
-def _excluded(report: CheckReport) -> str:
-    counts = report.counts()
-    top = max((*counts.values(), 1))
-    summary = ((report.reasons[name], number, _bar(number / top)) for name, number in counts.items())
-    rows = ((row, "; ".join(report.reasons[name] for name in names)) for row, names in report.excluded)
-    return _table(("reason", "rows", ""), summary) + (
-        _table(("row", "reasons"), rows) if report.excluded else ""
-    )
-
-
-def _centres(report: CheckReport) -> str:
-    rows = (
+    return page(
+        title,
         (
-            name,
-            int(one["rows"]),
-            int(one["eligible"]),
-            f"{one['completeness']:.0%}",
-            _bar(one["completeness"]),
+            headline(figures),
+            section("What has to be corrected", _issues(report)),
+            section("Who does not belong into the collection, and why", _excluded(report)),
+            section("Centres", _centres(report)),
+            section(
+                "Completeness of the variables, least complete first",
+                _completeness(report),
+                says="Counted are cells that should be filled: those of a treatment only where it was given.",
+            ),
+        ),
+    )
+
+
+def _issues(report: CheckReport) -> Markup:
+    if not report.issues:
+        return Markup("<p>Nothing.</p>")
+    counts: dict[str, int] = {}
+    for issue in report.issues:
+        counts[issue.column or "the table"] = counts.get(issue.column or "the table", 0) + 1
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:15]
+    chart = bars(most, top=most[0][1], form=".0f", name="cells to correct per column")
+    rows = ((issue.row or "", issue.column, issue.sentence) for issue in report.issues)
+    return Markup(
+        picture(chart, "Cells to correct, by column") + table(("row", "column", "what is wrong"), rows)
+    )
+
+
+def _excluded(report: CheckReport) -> Markup:
+    counts = report.counts()
+    chart = bars(
+        [(report.reasons[name], number) for name, number in counts.items()],
+        top=max((*counts.values(), 1)),
+        form=".0f",
+        name="rows excluded per reason",
+    )
+    rows = ((row, "; ".join(report.reasons[name] for name in names)) for row, names in report.excluded)
+    listed = table(("row", "reasons"), rows) if report.excluded else ""
+    return Markup(picture(chart, "Rows, by reason; one row may have several") + listed)
+
+
+def _centres(report: CheckReport) -> Markup:
+    parts = [
+        table(
+            ("centre", "rows", "eligible", "complete", ""),
+            (
+                (name, one.rows, one.eligible, f"{one.completeness:.0%}", bar(one.completeness))
+                for name, one in report.centres.items()
+            ),
         )
-        for name, one in report.centres.items()
-    )
-    return _table(("centre", "rows", "eligible", "complete", ""), rows)
+    ]
+    for name, one in report.centres.items():
+        reasons = ", ".join(f"{report.reasons[rule]}: {n}" for rule, n in one.excluded_by.items() if n)
+        least = ", ".join(f"{variable} {share:.0%}" for variable, share in one.least_complete)
+        parts.append(
+            table(
+                (f"Centre {name}", ""),
+                (("excluded", reasons or "nobody"), ("least complete variables", least or "none is missing")),
+            )
+        )
+    return Markup("".join(parts))
 
 
-def _completeness(report: CheckReport) -> str:
+def _completeness(report: CheckReport) -> Markup:
     ordered = sorted(report.completeness.items(), key=lambda item: (item[1], item[0]))
-    return _table(
-        ("variable", "filled", ""), ((name, f"{share:.0%}", _bar(share)) for name, share in ordered)
-    )
-
-
-class _Bar(str):
-    """Markup of our own, not to be escaped."""
-
-
-def _bar(share: float) -> _Bar:
-    colour = "#2a7f62" if share > 0.9 else "#c77d0a" if share > 0.5 else "#b3382c"
-    return _Bar(
-        f'<svg width="200" height="12" role="img" aria-label="{share:.0%}">'
-        f'<rect width="200" height="12" fill="#eee"/>'
-        f'<rect width="{200 * share:.0f}" height="12" fill="{colour}"/></svg>'
-    )
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    top = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
-    return f"<table><tr>{top}</tr>{body}</table>"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, _Bar):
-        return f"<td>{value}</td>"
-    number = isinstance(value, int) or str(value).endswith("%")
-    return f'<td class="n">{value}</td>' if number else f"<td>{escape(str(value))}</td>"
+    return table(("variable", "filled", ""), ((name, f"{share:.0%}", bar(share)) for name, share in ordered))

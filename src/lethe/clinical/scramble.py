@@ -25,6 +25,7 @@ from lethe.clinical.cells import check_column
 from lethe.clinical.dictionary import DROPPED, Dictionary, Role, Variable
 from lethe.clinical.issues import Issue, refuse
 from lethe.clinical.report import ScrambleReport, VariableReport
+from lethe.clinical.rows import row_numbers
 from lethe.clinical.table import PRID, structure
 from lethe.clinical.utility import compare
 from lethe.errors import Misconfigured
@@ -32,7 +33,6 @@ from lethe.errors import Misconfigured
 INVERSE_BOUND = 20  # 1 / 0.05
 _PRID_FORM = re.compile(r"[0-9A-F]{4,32}")
 _EXACT = 2**52  # whole numbers below this are exact as floating point
-_FIRST_ROW = 2
 
 Whole = npt.NDArray[np.int64]
 
@@ -116,11 +116,12 @@ def _refuse_unlinked(table: pd.DataFrame, dictionary: Dictionary) -> None:
         remedy="Link the table first: lethe clinical link.",
     )
     refuse(structure(table, dictionary, PRID), remedy="Link the table first: lethe clinical link.")
-    bad = [row for row, prid in enumerate(table[PRID], _FIRST_ROW) if not _PRID_FORM.fullmatch(prid)]
+    rows = row_numbers(table)
+    bad = [row for row, prid in zip(rows, table[PRID], strict=True) if not _PRID_FORM.fullmatch(prid)]
     refuse([Issue("prid-form", PRID, row, "not a PRID") for row in bad])
     for name in table.columns:
         if name != PRID:
-            refuse(check_column(dictionary.variables[name], table[name].tolist(), dictionary))
+            refuse(check_column(dictionary.variables[name], table[name].tolist(), rows, dictionary))
 
 
 def _release(

@@ -4,33 +4,69 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
+from collections.abc import Mapping as Map
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from lethe.clinical import redcap
 from lethe.clinical.cells import check_column
 from lethe.clinical.dictionary import Dictionary
 from lethe.clinical.issues import Issue, refuse
-from lethe.errors import Misconfigured, Refused
+from lethe.clinical.raw import frame, read_rows, trim
+from lethe.clinical.rows import row_numbers
+from lethe.errors import Misconfigured
 from lethe.files import write_bytes
 
 PRID = "prid"
-_FIRST_ROW = 2
-_EXCEL = {".xlsx", ".xlsm"}
+CENTRE = "centre"
 
 
-def read_table(path: Path, dictionary: Dictionary, *, patient_column: str) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A table of text, not checked, and where its cells stand in the file.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+    places : mapping of (row, column) to int
+        Row of a cell of a joined row, where it is not the row's own.
+    issues : tuple of Issue
+        What was wrong while reading.
+    """
+
+    table: pd.DataFrame
+    places: Map[tuple[int, str], int] = field(default_factory=dict)
+    issues: tuple[Issue, ...] = ()
+
+    def located(self, issues: Sequence[Issue]) -> list[Issue]:
+        """Return the issues with the rows in which the cells stand."""
+        return [replace(one, row=self.places.get((one.row, one.column), one.row)) for one in issues]
+
+
+def read_table(
+    path: Path,
+    dictionary: Dictionary,
+    *,
+    patient_column: str,
+    mapping: redcap.Mapping | None = None,
+    centre: str = "",
+) -> pd.DataFrame:
     """Read and check a table.
 
     Parameters
     ----------
     path : Path
-        CSV (comma, semicolon or tab; UTF-8) or Excel (first sheet).
+        CSV (comma, semicolon or tab; UTF-8), Excel (first sheet) or a REDCap export (raw or labelled).
     dictionary : Dictionary
     patient_column : str
         Column that names the patient: the dictionary's, or ``prid`` for a linked table.
+    mapping : Mapping, optional
+        Names of a REDCap project; with it the file is read as an export of REDCap.
+    centre : str
+        Code of the only centre whose rows may be in the table; empty: any.
 
     Returns
     -------
@@ -40,29 +76,25 @@ def read_table(path: Path, dictionary: Dictionary, *, patient_column: str) -> pd
     Raises
     ------
     Misconfigured
-        The file does not exist or is of another kind.
+        The file does not exist or is of another kind; the mapping does not fit.
     Refused
         Something in the table is wrong; column and row are named (the header is row 1), the value never.
     """
-    table = load(path)
-    refuse(structure(table, dictionary, patient_column))
-    refuse(cell_faults(table, dictionary))
-    return table
+    loaded = load(path, dictionary, mapping)
+    refuse(loaded.issues)
+    refuse(structure(loaded.table, dictionary, patient_column))
+    refuse(other_centres(loaded.table, dictionary, centre))
+    refuse(loaded.located(cell_faults(loaded.table, dictionary)))
+    return loaded.table
 
 
-def load(path: Path) -> pd.DataFrame:
-    """Read a file into a table of text without looking at its meaning; raises like `read_table`."""
-    if not path.is_file():
-        raise Misconfigured("no-table", "The table file does not exist.", remedy="Name a CSV or Excel file.")
-    if path.suffix.lower() in _EXCEL:
-        from lethe.clinical.excel import read_excel
-
-        rows = read_excel(path)
-    elif path.suffix.lower() in {".csv", ".tsv", ".txt"}:
-        rows = _read_csv(path)
-    else:
-        raise Misconfigured("table-kind", "The table is neither CSV nor Excel (.xlsx).")
-    return _frame(rows)
+def load(path: Path, dictionary: Dictionary, mapping: redcap.Mapping | None = None) -> Loaded:
+    """Read a file into a table of text without checking its cells; raises like `read_table`."""
+    header, body = trim(read_rows(path))
+    if mapping is None and not redcap.is_export(header, dictionary):
+        return Loaded(frame(header, body))
+    joined = redcap.join(header, body, dictionary, mapping or redcap.Mapping())
+    return Loaded(joined.table, joined.places, joined.issues)
 
 
 def structure(table: pd.DataFrame, dictionary: Dictionary, patient_column: str) -> list[Issue]:
@@ -79,7 +111,7 @@ def structure(table: pd.DataFrame, dictionary: Dictionary, patient_column: str) 
     ]
     patients = [text.strip() for text in table[patient_column]]
     first: dict[str, int] = {}
-    for row, patient in enumerate(patients, _FIRST_ROW):
+    for row, patient in zip(row_numbers(table), patients, strict=True):
         if not patient:
             issues.append(Issue("patient-missing", patient_column, row, "the patient is missing"))
         elif first.setdefault(" ".join(patient.casefold().split()), row) != row:
@@ -89,76 +121,40 @@ def structure(table: pd.DataFrame, dictionary: Dictionary, patient_column: str) 
     return issues
 
 
+def other_centres(table: pd.DataFrame, dictionary: Dictionary, centre: str) -> list[Issue]:
+    """Return the rows that are not of `centre`; none when it is empty.
+
+    Raises
+    ------
+    Misconfigured
+        The dictionary has no such centre.
+    """
+    if not centre:
+        return []
+    if CENTRE not in dictionary.variables or centre not in dictionary.variables[CENTRE].codes:
+        raise Misconfigured("centre", "The dictionary has no centre of that code.")
+    if CENTRE not in table.columns:
+        return [Issue("centre-other", CENTRE, 0, "the column is not there, so the centre is not known")]
+    return [
+        Issue("centre-other", CENTRE, row, f"the row is not of centre {centre}")
+        for row, text in zip(row_numbers(table), table[CENTRE], strict=True)
+        if text != centre
+    ]
+
+
 def cell_faults(table: pd.DataFrame, dictionary: Dictionary) -> list[Issue]:
     """Return what is wrong with the cells of the columns that the dictionary knows."""
+    rows = row_numbers(table)
     known = [name for name in table.columns if name in dictionary.variables]
-    found = (check_column(dictionary.variables[name], table[name].tolist(), dictionary) for name in known)
+    found = (
+        check_column(dictionary.variables[name], table[name].tolist(), rows, dictionary) for name in known
+    )
     return [issue for issues in found for issue in issues]
 
 
 def _safe(name: str, place: int, known: int, columns: int) -> str:
     """A header that is mostly unknown may be a row of data: then only the position is named."""
     return repr(name) if 2 * known > columns and name.isidentifier() and name.isascii() else f"number {place}"
-
-
-def _read_csv(path: Path) -> list[list[str]]:
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        row = data.count(b"\n", 0, problem.start) + 1
-        raise Refused(
-            "encoding", f"Row {row}: the table is not in UTF-8.", remedy="Save it as CSV UTF-8."
-        ) from None
-    if "\0" in text:
-        row = text.count("\n", 0, text.index("\0")) + 1
-        raise Refused("encoding", f"Row {row}: a zero byte; the table is not UTF-8 text.")
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error:
-        raise Refused("csv", "The table is not well-formed CSV: a quotation mark is left open.") from None
-
-
-def _frame(rows: Sequence[Sequence[str]]) -> pd.DataFrame:
-    filled = [row for row, cells in enumerate(rows) if any(cells)]
-    body = rows[1 : filled[-1] + 1] if filled else []
-    if not body:
-        raise Refused("table-empty", "The table has no row below its header.")
-    width = max(map(_width, rows))
-    header = [name.strip() for name in rows[0][:width]]
-    refuse(_header_faults(header, width))
-    for row, cells in enumerate(body, _FIRST_ROW):
-        if not any(cells):
-            raise Refused("row-blank", f"Row {row} is blank.", remedy="Remove it.")
-        if len(cells) < width:
-            raise Refused("csv-ragged", f"Row {row} has fewer cells than the header.")
-    columns = zip(*(cells[:width] for cells in body), strict=True)
-    return pd.DataFrame(dict(zip(header, map(list, columns), strict=True)), dtype=object)
-
-
-def _width(cells: Sequence[str]) -> int:
-    """Return the number of cells without the empty ones at the end."""
-    width = len(cells)
-    while width and not cells[width - 1]:
-        width -= 1
-    return width
-
-
-def _header_faults(header: Sequence[str], width: int) -> list[Issue]:
-    issues = [
-        Issue("column-unnamed", f"number {place}", 0, "the column has no name")
-        for place in range(1, width + 1)
-        if place > len(header) or not header[place - 1]
-    ]
-    counts = Counter(header)
-    issues += [
-        Issue("column-twice", f"number {place}", 0, "its name is there twice")
-        for place, name in enumerate(header, 1)
-        if name and counts[name] > 1
-    ]
-    return issues
 
 
 def write_table(table: pd.DataFrame, path: Path, mode: int = 0o644) -> None:

@@ -125,8 +125,8 @@ def test_all_faults_are_told_at_once(check, rows):
 def test_each_centre_reads_its_own_figures_and_no_value_is_repeated(check, rows):
     put(rows, "centre", 2, "Quellenbrunnli")
     report = check()
-    assert sum(one["rows"] for one in report.centres.values()) == 12
-    assert report.centres["unknown"]["rows"] == 1
+    assert sum(one.rows for one in report.centres.values()) == 12
+    assert report.centres["unknown"].rows == 1
     assert "Quellenbrunnli" not in json.dumps(report.as_dict())
 
 

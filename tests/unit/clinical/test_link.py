@@ -62,7 +62,7 @@ def test_a_patient_whom_the_session_does_not_know_is_refused_by_row(table, dicti
     with pytest.raises(Refused) as caught:
         link(table, dictionary, known)
     assert caught.value.code == "patient-unknown"
-    assert "Row 6" in str(caught.value)
+    assert "Column patient_id, row 6" in str(caught.value)
     assert PEOPLE[4].patient_id not in str(caught.value)
 
 
@@ -83,23 +83,23 @@ GERMAN = ("%d.%m.%Y", "%d.%m.%y")
 
 
 def test_a_dictionary_may_declare_other_date_formats():
-    assert find_format("d", ["", "28.02.2020"], GERMAN) == ("%d.%m.%Y", [])
+    assert find_format("d", ["", "28.02.2020"], [2, 3], GERMAN) == ("%d.%m.%Y", [])
     assert shift(["28.02.2020", ""], "%d.%m.%Y", [2, 5]) == ["01.03.2020", ""]
 
 
 def test_days_and_months_that_could_be_exchanged_are_refused():
-    form, issues = find_format("d", ["01/02/2020", "03/04/2021"], ("%d/%m/%Y", "%m/%d/%Y"))
+    form, issues = find_format("d", ["01/02/2020", "03/04/2021"], [2, 3], ("%d/%m/%Y", "%m/%d/%Y"))
     assert (form, issues[0].code) == ("", "date-ambiguous")
-    assert find_format("d", ["01/02/2020", "13/04/2021"], ("%d/%m/%Y", "%m/%d/%Y"))[0] == "%d/%m/%Y"
+    assert find_format("d", ["01/02/2020", "13/04/2021"], [2, 3], ("%d/%m/%Y", "%m/%d/%Y"))[0] == "%d/%m/%Y"
 
 
 def test_mixed_formats_are_refused_with_the_first_row_that_differs():
-    _, issues = find_format("d", ["28.02.2020", "", "28.02.20"], GERMAN)
+    _, issues = find_format("d", ["28.02.2020", "", "28.02.20"], [2, 3, 4], GERMAN)
     assert [(issue.code, issue.row) for issue in issues] == [("date-mixed", 4)]
 
 
 def test_a_column_without_dates_is_no_problem():
-    assert find_format("d", ["", ""], GERMAN) == ("", [])
+    assert find_format("d", ["", ""], [2, 3], GERMAN) == ("", [])
     assert shift(["", ""], "", [1, 2]) == ["", ""]
 
 

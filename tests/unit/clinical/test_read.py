@@ -111,7 +111,9 @@ def test_an_empty_table_is_refused(tmp_path, rows, dictionary, count):
 
 def test_another_encoding_is_refused_with_its_row(tmp_path, rows, dictionary):
     # the fourth invented person has letters beyond ASCII
-    refused(save(rows, tmp_path / "t.csv", encoding="latin-1"), dictionary, "encoding", "Row 5")
+    refused(
+        save(rows, tmp_path / "t.csv", encoding="latin-1"), dictionary, "encoding", "Column number 3, row 5"
+    )
     refused(save(rows, tmp_path / "u.csv", encoding="utf-16"), dictionary, "encoding")
 
 
@@ -165,12 +167,15 @@ def test_excel_gives_the_same_table_as_csv(tmp_path, rows, table, dictionary):
 
 def test_merged_cells_formulas_and_error_values_are_refused(tmp_path, rows, dictionary):
     refused(
-        workbook(rows, tmp_path / "m.xlsx", dictionary, merge="B6:B7"), dictionary, "excel-merged", "Row 6"
+        workbook(rows, tmp_path / "m.xlsx", dictionary, merge="B6:B7"),
+        dictionary,
+        "excel-merged",
+        "Column B, row 6",
     )
     put(rows, "age", 4, "=1+1")
-    refused(workbook(rows, tmp_path / "f.xlsx", dictionary), dictionary, "excel-formula", "Row 4")
+    refused(workbook(rows, tmp_path / "f.xlsx", dictionary), dictionary, "excel-formula", "Column N, row 4")
     put(rows, "age", 4, "#DIV/0!")
-    refused(workbook(rows, tmp_path / "e.xlsx", dictionary), dictionary, "excel-error", "Row 4")
+    refused(workbook(rows, tmp_path / "e.xlsx", dictionary), dictionary, "excel-error", "Column N, row 4")
     (tmp_path / "n.xlsx").write_bytes(b"PK\x03\x04 nothing")
     refused(tmp_path / "n.xlsx", dictionary, "excel")
 
