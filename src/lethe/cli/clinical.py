@@ -28,6 +28,7 @@ from lethe.clinical.page import as_page
 from lethe.clinical.redcap import Mapping
 from lethe.clinical.release import write_release
 from lethe.clinical.risk import assess
+from lethe.clinical.risk_page import as_risk_page
 from lethe.errors import Misconfigured, Refused
 from lethe.files import write_bytes, write_json
 from lethe.identity import IntakeSession
@@ -189,24 +190,30 @@ def risk(
         str, typer.Option(help="Variables whose true values the attacker knows.")
     ] = "glucose,creatinine,platelets,crp",
     quasi: Annotated[str, typer.Option(help="Variables that recognise a patient.")] = "age,sex,centre,mrs_3m",
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page, too.")] = None,
+    to_json: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON, too.")] = None,
     dictionary: Dict = None,
     output: Printed = Output.TABLE,
 ) -> None:
     """Attack a released table as an informed neighbour would, and count the patients who stand alone.
 
-    Example: lethe clinical risk intake/table.csv clinical/clinical.csv --known glucose,creatinine
+    Example: lethe clinical risk intake/table.csv clinical/clinical.csv --html risk.html --json risk.json
     """
     loaded = Dictionary.load(dictionary)
     before, after = (read_table(path, loaded, patient_column=PRID) for path in (linked, released))
-    report = assess(before, after, loaded, known=known.split(","), quasi=quasi.split(","))
+    report = assess(before, after, loaded, known=_names(known), quasi=_names(quasi))
+    if html is not None:
+        write_bytes(html, as_risk_page(report, loaded.title).encode())
+    if to_json is not None:
+        write_json(to_json, report.as_dict())
     if output is Output.JSON:
         typer.echo(json.dumps(report.as_dict(), indent=2, sort_keys=True))
         return
     table = Table("attack with " + ", ".join(report.known), "patients re-linked")
     table.add_row("blind guess", f"{report.guess:.2%}")
     table.add_row("as released", f"{report.relinked:.1%}")
-    for name, share in report.steps.items():
-        table.add_row(f"after {name}", f"{share:.1%}")
+    for step in report.steps:
+        table.add_row(f"after {step.name}", f"{step.relinked:.1%}")
     groups = Table("groups by " + ", ".join(report.quasi), "smallest", "alone", "below five")
     for name, one in (("before", report.before), ("after", report.after)):
         groups.add_row(name, str(one.smallest), f"{one.unique:.1%}", f"{one.small:.1%}")
@@ -228,6 +235,10 @@ def _show_check(report: CheckReport) -> None:
     console = Console()
     console.print(table, centres)
     console.print(f"{report.rows} rows, {report.eligible} eligible, {report.mean_completeness:.0%} complete")
+
+
+def _names(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]
 
 
 def _make(folder: Path) -> None:

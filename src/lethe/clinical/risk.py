@@ -7,7 +7,7 @@ search more than it looks: with four laboratory values most patients of a collec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,35 +15,39 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lethe.clinical.anonymity import SmallCells, Uniqueness, check_named, small_cells, uniqueness
 from lethe.clinical.dictionary import NUMBERS, Dictionary
+from lethe.clinical.steps import STEPS
 from lethe.clinical.table import PRID
 from lethe.errors import Misconfigured, Refused
 
 _BLOCK = 256  # attacked rows at a time: keeps the distances of 10,000 rows below 30 MB
-_SMALL = 5
+_ATTACKED = 2500  # PRIDs are random, so the first patients by PRID are a fair sample of a larger table
 Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Uniqueness:
-    """Groups of rows that agree in all quasi-identifiers.
+class Step:
+    """What one further step would buy, and what it would cost.
 
     Attributes
     ----------
-    groups : int
-        Number of different combinations.
-    smallest : int
-        Size of the smallest group: the k of k-anonymity.
-    unique : float
-        Share of rows that stand alone.
-    small : float
-        Share of rows in groups below five.
+    name : str
+    relinked : float
+        Share of patients that would still be re-linked when the known variables went through the step.
+    after : Uniqueness
+        Groups by the quasi-identifiers when those that are numbers went through the step.
+    loss : float
+        Mean relative distance of a value of the known variables from the true one.
+    correlation_change : float
+        Largest change of a correlation between two known variables against the true one.
     """
 
-    groups: int
-    smallest: int
-    unique: float
-    small: float
+    name: str
+    relinked: float
+    after: Uniqueness
+    loss: float
+    correlation_change: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +56,37 @@ class RiskReport:
 
     Attributes
     ----------
-    rows : int
+    rows, attacked : int
+        Patients in the table, and how many of them the attacker was tried on.
     known : tuple of str
         Variables whose true values the attacker knows.
-    relinked : float
-        Share of patients whose own row lies nearest to what the attacker knows.
     guess : float
-        The same for blind guessing.
-    steps : mapping of str to float
-        Share that would still be re-linked after a further step on the known variables.
+        Share of patients found by blind guessing.
+    unscrambled, relinked : float
+        Share of patients whose own row lies nearest to what the attacker knows, had the true values been
+        released, and as released.
+    by_known : tuple of (int, float)
+        The same as released for the first one, two, ... of the known variables.
+    steps : tuple of Step
     quasi : tuple of str
         Quasi-identifiers of the uniqueness.
     before, after : Uniqueness
+    small_before, small_after : tuple of SmallCells
     """
 
     rows: int
+    attacked: int
     known: tuple[str, ...]
-    relinked: float
     guess: float
-    steps: dict[str, float]
+    unscrambled: float
+    relinked: float
+    by_known: tuple[tuple[int, float], ...]
+    steps: tuple[Step, ...]
     quasi: tuple[str, ...]
     before: Uniqueness
     after: Uniqueness
+    small_before: tuple[SmallCells, ...]
+    small_after: tuple[SmallCells, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; they are shares and counts only."""
@@ -107,9 +120,7 @@ def assess(
     Refused
         The tables do not hold the same patients.
     """
-    for name in (*known, *quasi):
-        if name not in linked.columns or name not in released.columns:
-            raise Misconfigured("risk-variable", f"Variable {name!r} is not in both tables.")
+    check_named((*known, *quasi), linked, released)
     if not known or any(dictionary.variables[name].type not in NUMBERS for name in known):
         raise Misconfigured("risk-variable", "The attack needs numeric variables.")
     linked = linked.sort_values(PRID, ignore_index=True)
@@ -117,25 +128,33 @@ def assess(
     if linked[PRID].tolist() != released[PRID].tolist():
         raise Refused("risk-tables", "The two tables do not hold the same patients.")
     true, seen = _numbers(linked, known), _numbers(released, known)
+    by_known = tuple((n, relinked(true[:, :n], seen[:, :n])) for n in range(1, len(known) + 1))
     return RiskReport(
         rows=len(linked),
+        attacked=min(len(linked), _ATTACKED),
         known=tuple(known),
-        relinked=relinked(true, seen),
         guess=1 / len(linked),
-        steps={name: relinked(true, np.apply_along_axis(step, 0, seen)) for name, step in STEPS.items()},
+        unscrambled=relinked(true, true),
+        relinked=by_known[-1][1],
+        by_known=by_known,
+        steps=tuple(_step(name, true, seen, released, dictionary, quasi) for name in STEPS),
         quasi=tuple(quasi),
         before=uniqueness(linked, quasi),
         after=uniqueness(released, quasi),
+        small_before=tuple(small_cells(linked, dictionary, quasi)),
+        small_after=tuple(small_cells(released, dictionary, quasi)),
     )
 
 
-def relinked(true: Values, seen: Values) -> float:
+def relinked(true: Values, seen: Values, attacked: int = _ATTACKED) -> float:
     """Return the share of rows whose own released row is the nearest one.
 
     Parameters
     ----------
     true, seen : numpy.ndarray, shape (patients, variables)
         What the attacker knows and what is released, NaN where missing; row i is patient i in both.
+    attacked : int
+        Only the first so many patients are looked for, among all rows.
 
     Returns
     -------
@@ -144,72 +163,61 @@ def relinked(true: Values, seen: Values) -> float:
         others counts by its chance to be picked. That a value is missing is knowledge, too.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        wanted, offered = np.log(np.abs(true) + 1e-9), np.log(np.abs(seen) + 1e-9)
+        wanted, offered = np.log(np.abs(true[:attacked]) + 1e-9), np.log(np.abs(seen) + 1e-9)
     hits = 0.0
-    for start in range(0, len(true), _BLOCK):
+    for start in range(0, len(wanted), _BLOCK):
         block = wanted[start : start + _BLOCK]
-        distance = np.zeros((len(block), len(offered)))
-        for column in range(true.shape[1]):
-            gap = np.abs(block[:, column, None] - offered[None, :, column])
-            one_missing = np.isnan(block[:, column, None]) != np.isnan(offered[None, :, column])
-            gap = np.where(one_missing, np.inf, np.nan_to_num(gap, nan=0.0))
-            np.maximum(distance, gap, out=distance)
+        distance = _distance(block, offered)
         own = distance[np.arange(len(block)), np.arange(start, start + len(block))]
-        nearest = distance.min(axis=1)
-        ties = np.isclose(distance, nearest[:, None], rtol=0, atol=1e-12).sum(axis=1)
-        hits += float((np.isclose(own, nearest, rtol=0, atol=1e-12) / ties).sum())
-    return hits / max(1, len(true))
+        limit = distance.min(axis=1) + 1e-12
+        hits += float(((own <= limit) / (distance <= limit[:, None]).sum(axis=1)).sum())
+    return hits / max(1, len(wanted))
 
 
-def uniqueness(table: pd.DataFrame, quasi: Sequence[str]) -> Uniqueness:
-    """Count the rows that agree in all of `quasi`."""
-    if not quasi:
-        return Uniqueness(1, len(table), float(len(table) == 1), float(len(table) < _SMALL))
-    sizes = table.groupby(list(quasi), sort=False).size().to_numpy()
-    total = int(sizes.sum())
-    return Uniqueness(
-        groups=len(sizes),
-        smallest=int(sizes.min()),
-        unique=float(sizes[sizes == 1].sum() / total),
-        small=float(sizes[sizes < _SMALL].sum() / total),
+def _distance(wanted: Values, offered: Values) -> Values:
+    """Return the largest difference of any variable, shape (wanted rows, offered rows)."""
+    distance = np.zeros((len(wanted), len(offered)))
+    for column in range(wanted.shape[1]):
+        known, shown = wanted[:, column, None], offered[None, :, column]
+        gap = np.abs(known - shown)
+        if np.isnan(gap).any():
+            gap = np.where(np.isnan(known) != np.isnan(shown), np.inf, np.nan_to_num(gap, nan=0.0))
+        np.maximum(distance, gap, out=distance)
+    return distance
+
+
+def _step(
+    name: str,
+    true: Values,
+    seen: Values,
+    released: pd.DataFrame,
+    dictionary: Dictionary,
+    quasi: Sequence[str],
+) -> Step:
+    changed = STEPS[name](seen)
+    numeric = [one for one in quasi if dictionary.variables[one].type in NUMBERS]
+    coarse = released[[*quasi]].copy()
+    if numeric:
+        values = STEPS[name](_numbers(released, numeric))
+        for place, one in enumerate(numeric):
+            # a label in place of a number (">90 years") is a band of its own already
+            coarse[one] = np.where(np.isnan(values[:, place]), released[one], values[:, place].astype(str))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = np.abs(changed - true) / np.abs(true)
+    moved = np.abs(_correlations(changed) - _correlations(true))
+    return Step(
+        name,
+        relinked(true, changed),
+        uniqueness(coarse, quasi),
+        round(float(np.mean(away[np.isfinite(away)])), 4) if np.isfinite(away).any() else 0.0,
+        round(float(np.nanmax(moved)), 4) if np.isfinite(moved).any() else 0.0,
     )
 
 
-def one_digit(values: Values) -> Values:
-    """Round to one significant digit."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** np.floor(np.log10(np.abs(values)))
-        return np.where(values == 0, 0.0, np.round(values / scale) * scale)
-
-
-def in_bands(values: Values, bands: int = 5) -> Values:
-    """Replace each value by the median of its band; the bands hold equally many rows."""
-    return _by_groups(values, lambda order: np.array_split(order, bands), np.median)
-
-
-def in_groups(values: Values, size: int = 5) -> Values:
-    """Micro-aggregation: replace each value by the mean of a group of neighbours of at least `size`."""
-    return _by_groups(values, lambda order: np.array_split(order, max(1, len(order) // size)), np.mean)
-
-
-def _by_groups(
-    values: Values,
-    split: Callable[[npt.NDArray[np.int64]], list[npt.NDArray[np.int64]]],
-    middle: Callable[[Values], Any],
-) -> Values:
-    out = values.copy()
-    present = np.flatnonzero(~np.isnan(values))
-    for group in split(present[np.argsort(values[present], kind="stable")]):
-        if group.size:
-            out[group] = middle(values[group])
-    return out
-
-
-STEPS: dict[str, Callable[[Values], Values]] = {
-    "rounding to one significant digit": one_digit,
-    "micro-aggregation in groups of five": in_groups,
-    "five bands of equal size": in_bands,
-}
+def _correlations(values: Values) -> Values:
+    matrix: Values = pd.DataFrame(values).corr().to_numpy()
+    upper: Values = matrix[np.triu_indices(len(matrix), 1)]
+    return upper
 
 
 def _numbers(table: pd.DataFrame, names: Sequence[str]) -> Values:
