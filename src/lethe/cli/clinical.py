@@ -166,7 +166,7 @@ def scramble(
     dry_run: DryRun = False,
     output: Printed = Output.TABLE,
 ) -> None:
-    """Scramble a linked table by role; writes clinical.csv, clinical.parquet, dictionary.json, report.json.
+    """Scramble a linked table by role; writes clinical.csv, clinical.parquet, dictionary.json, report.json/.html.
 
     Example: lethe clinical scramble intake/table.csv --noise-key intake/noise.key --to clinical
     """

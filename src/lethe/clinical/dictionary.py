@@ -136,6 +136,24 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A model of outcome that a report fits before and after scrambling.
+
+    Attributes
+    ----------
+    outcome : str
+        Variable of role outcome; its `codes` are the event.
+    codes : tuple of str
+    predictors : tuple of str
+        Numbers that are released.
+    """
+
+    outcome: str
+    codes: tuple[str, ...]
+    predictors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Dictionary:
     """All variables of a cohort, in the order in which they are released."""
 
@@ -145,6 +163,7 @@ class Dictionary:
     patient_column: str
     variables: Mapping[str, Variable]
     formats: Mapping[str, tuple[str, ...]]
+    model: Model | None = None
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -167,7 +186,7 @@ class Dictionary:
     @classmethod
     def parse(cls, raw: Any) -> Self:
         """Build a dictionary from the values of its file; raises like `load`."""
-        keys = {"name", "title", "version", "patient_column", "formats", "groups"}
+        keys = {"name", "title", "version", "patient_column", "formats", "groups", "model"}
         if not isinstance(raw, dict) or not {"name", "patient_column", "groups"} <= set(raw) <= keys:
             raise Misconfigured("dictionary", f"A dictionary has the keys {', '.join(sorted(keys))}.")
         variables: dict[str, Variable] = {}
@@ -192,6 +211,7 @@ class Dictionary:
             patient_column=raw["patient_column"],
             variables=MappingProxyType(variables),
             formats=MappingProxyType({**default, **formats}),
+            model=_model(raw["model"], variables) if "model" in raw else None,
         )
 
     def with_role(self, *roles: Role) -> list[str]:
@@ -215,6 +235,20 @@ class Dictionary:
             "formats": {kind: list(patterns) for kind, patterns in self.formats.items()},
             "variables": [variable.as_dict() for variable in shown],
         }
+
+
+def _model(raw: Any, variables: Mapping[str, Variable]) -> Model:
+    try:
+        model = Model(str(raw["outcome"]), tuple(map(str, raw["codes"])), tuple(map(str, raw["predictors"])))
+        outcome, predictors = variables[model.outcome], [variables[name] for name in model.predictors]
+    except (KeyError, TypeError):
+        raise Misconfigured(
+            "dictionary", "The model does not name an outcome, its codes and predictors."
+        ) from None
+    fits = all(one.type in NUMBERS and one.role not in DROPPED for one in predictors)
+    if not predictors or not fits or not set(model.codes) <= set(outcome.codes):
+        raise Misconfigured("dictionary", "The model needs codes of its outcome and numbers as predictors.")
+    return model
 
 
 def _variable(name: str, group: str, values: Any) -> Variable:

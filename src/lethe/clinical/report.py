@@ -8,7 +8,7 @@ from typing import Any
 
 from lethe.clinical.utility import FEW, Utility
 
-_NOTES = {
+NOTES = {
     "bound": "No value moved by more than 5 % of itself, after rounding to the resolution.",
     "zero": "Zero stays zero.",
     "rounded_back": "Values so small or so coarsely recorded that every change within 5 % rounds to nothing "
@@ -16,6 +16,7 @@ _NOTES = {
     "label": 'The label ">90 years" covers patients of 90 and more, decided on the true age.',
     "noise": "The noise of a patient and variable is the same in every release.",
     "few": "Changes of a variable are told only where at least 20 patients have it.",
+    "model": "The model of outcome is fitted to the true and to the scrambled values of the same patients.",
     "risk": "Five per cent of noise does not hide a patient from someone who knows several true values.",
 }
 
@@ -88,7 +89,7 @@ class ScrambleReport:
             "columns": len(self.variables) + 1,
             "largest_change": round(self.largest_change, 2),
             "no_ops": self.no_ops,
-            "notes": _NOTES,
+            "notes": NOTES,
             "utility": self.utility.as_dict(),
             "variables": [variable.as_dict() for variable in self.variables],
         }

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from lethe.clinical import Role, Type, Variable, scramble_table
+from lethe.clinical.dictionary import _model
+from lethe.clinical.model import fit
 from lethe.clinical.release import write_release
 from lethe.clinical.scramble import factors, scramble_cells
 from lethe.errors import Misconfigured, Refused
@@ -199,7 +201,7 @@ def test_the_files_of_a_release_hold_no_identifier_and_are_the_same_each_time(
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert search([tmp_path], [text for person in PEOPLE for text in person.planted()]) == []
-    assert names == ["clinical.csv", "clinical.parquet", "dictionary.json", "report.json"]
+    assert names == ["clinical.csv", "clinical.parquet", "dictionary.json", "report.json", "report.html"]
     parquet = pq.read_table(tmp_path / "a" / "clinical.parquet").to_pandas()
     csv = pd.read_csv(tmp_path / "a" / "clinical.csv", dtype=str, keep_default_na=False)
     assert parquet.to_numpy().tolist() == csv.to_numpy().tolist() == released.table.to_numpy().tolist()
@@ -251,3 +253,78 @@ def test_a_report_on_few_patients_does_not_tell_their_noise(linked, dictionary):
     assert {variable["largest_change"] for variable in told["variables"]} == {None}
     assert told["utility"]["mean_change"] == told["utility"]["spread_change"] == {}
     assert told["utility"]["correlated_pairs"] == 0
+
+
+def outcome_cohort(patients: int) -> pd.DataFrame:
+    """Patients whose outcome follows age, severity and glucose as in published cohorts."""
+    rng = np.random.default_rng(9)
+    age, nihss = (
+        rng.normal(70, 11, patients).clip(25, 89).round(),
+        rng.gamma(3, 5, patients).clip(0, 42).round(),
+    )
+    glucose, pressure = (
+        rng.lognormal(1.9, 0.25, patients).round(1),
+        rng.normal(150, 25, patients).clip(70, 300),
+    )
+    odds = 1.2 - 0.6 * (age - 70) / 11 - 0.9 * (nihss - 15) / 8.5 - 0.3 * (glucose - 7) / 1.8
+    good = rng.random(patients) < 1 / (1 + np.exp(-odds))
+    return pd.DataFrame(
+        {
+            "prid": [f"{n:04X}" for n in range(patients)],
+            "age": [f"{one:.0f}" for one in age],
+            "nihss_admission": [f"{one:.0f}" for one in nihss],
+            "glucose": [f"{one:.1f}" for one in glucose],
+            "systolic_bp": [f"{one:.0f}" for one in pressure],
+            "aspects": rng.integers(4, 11, patients).astype(str).tolist(),
+            "onset_to_door_min": rng.integers(30, 400, patients).astype(str).tolist(),
+            "mrs_3m": np.where(good, "1", "4").tolist(),
+        },
+        dtype=object,
+    )
+
+
+@pytest.mark.requirement("M-52", "A-81")
+def test_the_report_fits_the_same_model_of_outcome_before_and_after(tmp_path, dictionary):
+    scrambled = scramble_table(outcome_cohort(1500), dictionary, noise_key=KEY)
+    told = scrambled.report.utility
+    assert told.model.patients == 1500
+    terms = {term.name: term for term in told.model.terms}
+    assert terms["age"].before[2] < 1
+    assert terms["nihss_admission"].before[2] < 1
+    assert told.model.largest_shift < 1  # noise of 5 % moves no estimate beyond its own uncertainty
+    assert all(abs(one) < 0.03 for one in told.quantile_change["systolic_bp"])
+    write_release(scrambled, dictionary, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == 4
+    assert "http" not in page
+    assert "odds ratio" in page
+    assert json.loads((tmp_path / "report.json").read_text())["utility"]["model"]["outcome"] == "mrs_3m"
+
+
+def test_a_fitted_model_has_the_odds_ratio_of_a_table_of_four_cells():
+    exposed = np.repeat([1.0, 1.0, 0.0, 0.0], [30, 10, 15, 45])
+    event = np.repeat([True, False, True, False], [30, 10, 15, 45])
+    beta, error = fit(event, exposed[:, None])
+    assert np.exp(beta[0]) == pytest.approx(30 * 45 / (10 * 15))
+    assert error[0] == pytest.approx(np.sqrt(1 / 30 + 1 / 10 + 1 / 15 + 1 / 45))
+
+
+def test_a_predictor_that_tells_the_outcome_alone_has_no_estimate():
+    event = np.arange(40) > 19
+    assert fit(event, event.astype(float)[:, None]) is None
+    assert fit(event, np.ones((40, 1))) is None
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"outcome": "mrs_3m"},
+        {"outcome": "mrs_3m", "codes": ["9"], "predictors": ["age"]},
+        {"outcome": "mrs_3m", "codes": ["1"], "predictors": ["sex"]},
+        {"outcome": "mrs_3m", "codes": ["1"], "predictors": ["shoe_size"]},
+        {"outcome": "mrs_3m", "codes": ["1"], "predictors": []},
+    ],
+)
+def test_a_model_that_cannot_be_fitted_is_misconfigured(dictionary, model):
+    with pytest.raises(Misconfigured):
+        _model(model, dictionary.variables)

@@ -113,7 +113,14 @@ def test_a_clinical_table_is_scrambled_and_twice_gives_the_same_bytes(bench: Ben
     one, two = _twice(bench, SCRAMBLE_CLINICAL, tmp_path / "again")
     assert one == two
     assert {Path(name).name for name in one} == {
-        *("clinical.csv", "clinical.parquet", "dictionary.json", "report.json", "provenance.json")
+        *(
+            "clinical.csv",
+            "clinical.parquet",
+            "dictionary.json",
+            "report.json",
+            "report.html",
+            "provenance.json",
+        )
     }
     record = one["clinical/provenance.json"].decode()
     assert "c4c4" not in record + bench.out.getvalue()
