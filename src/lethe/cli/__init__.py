@@ -21,7 +21,7 @@ from lethe.errors import Outcome
 NOUNS = {
     "archive": "The embedded archive: serve, check, stats.",
     "clinical": "Clinical tables: dictionary, link, scramble.",
-    "command": "Commands of the Container Service: register, enable, launch, status.",
+    "command": "Commands of the Container Service: register, enable, launch, bulk, status, logs, kill.",
     "image": "Images: lane, convert, de-face.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
     "profile": "Header profiles: run a CTP anonymizer script.",
