@@ -213,10 +213,10 @@ def add_files(
                 for one in incoming:
                     _insert_file(ctx, db, resource, folder, one, login)
     except BaseException:
-        _discard(incoming)
+        discard(incoming)
         raise
     if duplicates:
-        _discard(incoming)
+        discard(incoming)
     return duplicates
 
 
@@ -250,7 +250,8 @@ def _insert_file(
     ctx.store.put(one.temporary, folder / path)
 
 
-def _discard(incoming: Sequence[Incoming]) -> None:
+def discard(incoming: Sequence[Incoming]) -> None:
+    """Remove the temporary copies of files that were not taken over."""
     for one in incoming:
         one.temporary.unlink(missing_ok=True)
 

@@ -183,6 +183,26 @@ def test_commands_can_be_launched_by_editors_only(site: TestClient, ctx: Context
     assert "data-address" not in text
 
 
+def test_a_button_is_shown_only_where_the_matcher_fits(site: TestClient, ctx: Context) -> None:
+    site.auth = ("admin", "admin")
+    wrapper = {"name": "d-scan", "label": "Remove the face", "contexts": ["xnat:imageScanData"],
+               "external-inputs": [{"name": "scan", "type": "Scan", "required": True,
+                                    "matcher": "'NIFTI' in @.resources[*].label"}]}  # fmt: skip
+    command = {"name": "d", "type": "docker", "image": "x:1", "version": "1", "schema-version": "1.0",
+               "command-line": "true", "mounts": [], "xnat": [wrapper]}  # fmt: skip
+    made = site.post("/xapi/commands", json=command)
+    (number,) = (one["id"] for one in site.get(f"/xapi/commands/{made.json()}").json()["xnat"])
+    site.put(f"/xapi/wrappers/{number}/enabled")
+    site.put(f"/xapi/projects/P/wrappers/{number}/enabled")
+    session = session_with_verdict(site, ctx)
+    address = f"/data/experiments/{session}?format=html"
+    scan = f"/data/experiments/{session}/scans/1/resources/NIFTI"
+    site.delete(scan)
+    assert "Remove the face" not in site.get(address).text
+    assert site.put(f"{scan}/files/a.nii?inbody=true", content=b"n").status_code == 200
+    assert site.get(address).text.count(f"/wrappers/{number}/root/scan/launch") == 1
+
+
 def test_the_policy_forbids_everything_from_elsewhere(site: TestClient) -> None:
     enter(site, "alice")
     for address in ("/", "/data/projects/P?format=html", "/app/template/Login.vm", "/pages/lethe.js"):

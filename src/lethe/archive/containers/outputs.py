@@ -14,6 +14,7 @@ from lethe.archive.containers.resolve import OutputPlan, Plan
 from lethe.archive.containers.runs import Run
 from lethe.archive.containers.staging import attempt_folder
 from lethe.archive.context import Context
+from lethe.archive.intake.images import require_unchanged
 from lethe.archive.model import EXPERIMENT, Item, User
 from lethe.archive.problem import Problem
 from lethe.archive.types import xml
@@ -169,6 +170,7 @@ def _store_resource(
         tags=",".join(plan.tags),
         description=plan.description,
     )
+    require_unchanged(ctx, user, parent, resource, files)
     if content.add_files(ctx, resource, files, login=user.login, overwrite=True):
         raise Problem(409, "An output file exists already.")
     return Uploaded(plan.name, uris.uri_of(ctx, parent, resource), len(files))

@@ -14,6 +14,7 @@ from lethe.archive import content, items, workflows
 from lethe.archive.context import Context, Event
 from lethe.archive.intake import prearchive
 from lethe.archive.intake.folders import SessionFolder
+from lethe.archive.intake.images import check_transfer
 from lethe.archive.intake.objects import same_content
 from lethe.archive.intake.prearchive import Row, Status
 from lethe.archive.intake.receive import Intake
@@ -46,7 +47,11 @@ class Overwrite(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Where to archive to, where that differs from what the session says, and how."""
+    """Where to archive to, where that differs from what the session says, and how.
+
+    `may_replace` says whether the sender may put other bytes in the place of a stored image: that removes
+    one, so it needs the right to delete.
+    """
 
     login: str
     project: str = ""
@@ -55,6 +60,7 @@ class Request:
     overwrite: Overwrite = Overwrite.NONE
     quarantine: bool = False
     unacknowledged: bool = False
+    may_replace: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,8 @@ def archive(intake: Intake, pk: int, request: Request) -> Archived:
     row = prearchive.claim(ctx, pk, Status.ARCHIVING)
     try:
         with intake.held(pk) as session:
+            if request.project not in {"", row.project}:
+                check_transfer(intake.net, request.project, session.all_files())
             work = _Work(ctx, row, request, session, _digests(session))
             with ctx.store.write():
                 done = _transaction(work)
@@ -265,6 +273,8 @@ def _merge(work: _Work, session: Item, scan: Item, resource: int, files: list[Pa
 def _check_replace(work: _Work) -> None:
     if work.request.overwrite is not Overwrite.DELETE:
         raise Problem(409, "Session already contains an object with the same UID and other content.")
+    if not work.request.may_replace:
+        raise Problem(403, "Stored images are not changed; only an owner of the project may replace them.")
 
 
 def _is_same(ctx: Context, there: tuple[FileEntry, Path], file: Path, md5: str) -> bool:
@@ -295,8 +305,7 @@ def _known_objects(ctx: Context, session: Item, names: set[str]) -> dict[str, tu
 
 
 def _digests(session: SessionFolder) -> dict[Path, str]:
-    files = [file for scan in session.scans for file in session.files(scan)]
-    return {file: session.digest(file.name) or _md5(file) for file in files}
+    return {file: session.digest(file.name) or _md5(file) for file in session.all_files()}
 
 
 def _md5(path: Path) -> str:

@@ -71,9 +71,13 @@ class SessionFolder:
         self._note(scan, name, header, md5)
         return Placed.STORED
 
+    def all_files(self) -> list[Path]:
+        """Return the files of every scan."""
+        return [file for scan in self.scans for file in self.files(scan)]
+
     def sync(self) -> None:
         """Make all objects and their names survive a power cut."""
-        files = [file for scan in self.scans for file in self.files(scan)]
+        files = self.all_files()
         with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:  # several at once share one commit of the disk
             for _ in pool.map(_sync_file, files):
                 pass

@@ -23,6 +23,7 @@ from lethe.archive.intake.importer import (
 from lethe.archive.intake.receive import Intake
 from lethe.archive.model import User
 from lethe.archive.problem import Problem
+from lethe.archive.web import cache
 from lethe.archive.web.request import user_of
 from lethe.archive.web.upload import Upload, receive
 
@@ -55,9 +56,10 @@ def _import(intake: Intake, user: User, upload: Upload, parameters: Mapping[str,
     default = str(intake.ctx.settings.get("uiDefaultCompressedUploaderImporter") or SESSION_IMPORTER)
     handler = parameters.get("import-handler") or (GRADUAL if kind in _ONE_OBJECT else default)
     request = ImportRequest.of(user, parameters, handler)
-    if len(upload.files) != 1:
+    src = parameters.get("src", "")
+    if len(upload.files) != (0 if src else 1):
         raise Problem(400, "The upload holds no file, or more than one.")
-    path = upload.files[0].path
+    path = cache.source(intake.ctx, user, src) if src else upload.files[0].path
     if request.handler == GRADUAL:
         return import_object(intake, path, request)
     return import_upload(intake, path, request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.responses import RedirectResponse, Response
@@ -80,6 +81,7 @@ def _archive(intake: Intake, asked: Asked) -> Response:
     done = []
     for row in rows:
         _check_create(ctx, asked, request.project or row.project)
+        request = replace(request, may_replace=_may_replace(ctx, asked, request.project or row.project))
         if not row.built:
             intake.build(row.pk)
         done.append(commit.archive(intake, row.pk, request))
@@ -106,6 +108,11 @@ def _check_create(ctx: Context, asked: Asked, name: str) -> None:
     project = items.find_project(ctx, name)
     if project is not None:
         access.require(ctx, asked.user, project, "create")
+
+
+def _may_replace(ctx: Context, asked: Asked, name: str) -> bool:
+    project = items.find_project(ctx, name)
+    return project is not None and access.right(ctx, asked.user, project.id, "delete")
 
 
 def _validate(ctx: Context, asked: Asked) -> Response:

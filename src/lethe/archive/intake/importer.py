@@ -14,6 +14,7 @@ from lethe.archive import access, items
 from lethe.archive.context import Context
 from lethe.archive.intake import commit, prearchive, unpack
 from lethe.archive.intake.commit import Archived, Overwrite
+from lethe.archive.intake.net import kept_aside
 from lethe.archive.intake.prearchive import Status
 from lethe.archive.intake.receive import Arrival, Batch, Intake, Told
 from lethe.archive.intake.routing import UNASSIGNED, Targets, clean_label
@@ -116,7 +117,7 @@ def import_object(intake: Intake, path: Path, request: ImportRequest) -> Importe
     try:
         pk = _accept(intake, path, arrival, "")
     except Quarantined as kept:
-        raise _kept_aside([kept.code]) from kept
+        raise kept_aside([kept.code]) from kept
     return Imported([] if pk is None else ["/data" + prearchive.by_pk(intake.ctx, pk).url])
 
 
@@ -164,7 +165,7 @@ def _unfold(
         if pk is not None:
             touched.add(pk)
     if set_aside:
-        raise _kept_aside(set_aside)
+        raise kept_aside(set_aside)
 
 
 def _objects(ctx: Context, path: Path) -> Iterator[tuple[Path, str]]:
@@ -232,11 +233,13 @@ def _plan(ctx: Context, pk: int, request: ImportRequest) -> commit.Request | Non
     wanted = request.auto_archive or row.auto_archive == "true" or (not request.place and mode in (4, 5))
     if request.place == "prearchive" or not (request.place == "archive" or wanted):
         return None
+    by_code = not request.place and mode == 5
     return commit.Request(
         login=request.user.login,
-        overwrite=Overwrite.DELETE if not request.place and mode == 5 else request.overwrite,
+        overwrite=Overwrite.DELETE if by_code else request.overwrite,
         quarantine=request.quarantine,
         unacknowledged=True,
+        may_replace=by_code or access.right(ctx, request.user, row.project, "delete"),
     )
 
 
@@ -286,11 +289,3 @@ def _is_litter(name: str) -> bool:
     """Tell files that operating systems strew into archives."""
     last = name.rsplit("/", 1)[-1]
     return last.startswith("._") or last in {".DS_Store", "Thumbs.db"} or name.startswith("__MACOSX/")
-
-
-def _kept_aside(codes: list[str]) -> Problem:
-    return Problem(
-        422,
-        f"{len(codes)} objects still carry an identifying attribute and were kept aside"
-        f" ({', '.join(sorted(set(codes)))}); nothing of the upload was stored.",
-    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lethe.archive.context import Context
+from lethe.archive.problem import Problem
 from lethe.files import sync_folder, write_json
 
 HeaderCheck = Callable[[Path], "str | None"]
@@ -56,3 +57,12 @@ class Net:
         os.rename(path, target)
         sync_folder(folder)
         return target
+
+
+def kept_aside(codes: Sequence[str]) -> Problem:
+    """Return the answer to an upload of which objects were kept aside for these reasons."""
+    return Problem(
+        422,
+        f"{len(codes)} objects still carry an identifying attribute and were kept aside"
+        f" ({', '.join(sorted(set(codes)))}); nothing of the upload was stored.",
+    )

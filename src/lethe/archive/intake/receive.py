@@ -16,6 +16,7 @@ from lethe.archive.context import Context
 from lethe.archive.intake import prearchive
 from lethe.archive.intake.filters import SeriesFilter, filters_of
 from lethe.archive.intake.folders import Placed, SessionFolder
+from lethe.archive.intake.images import check_transfer
 from lethe.archive.intake.net import Net
 from lethe.archive.intake.objects import is_media_directory, read_header
 from lethe.archive.intake.prearchive import Row, Status
@@ -199,6 +200,12 @@ class Intake:
     def move(self, pk: int, project: str) -> Row:
         """Move a session to the prearchive of another project."""
         before = prearchive.claim(self.ctx, pk, Status.MOVING)
+        try:
+            with self.held(pk) as session:
+                check_transfer(self.net, project, session.all_files())
+        except BaseException:
+            prearchive.change(self.ctx, pk, status=Status.READY if before.built else Status.RECEIVING)
+            raise
         with self.held(pk, forget=True), self.ctx.store.write():
             state = Status.READY if before.built else Status.RECEIVING
             after = prearchive.relocate(self.ctx, before, project, state)

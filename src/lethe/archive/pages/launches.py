@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -16,15 +17,35 @@ from lethe.archive.uris import uri_of
 Wrapper = Mapping[str, Any]
 
 
-def wrappers(ctx: Context, user: User, project: str, xsi_type: str, root: str) -> list[Wrapper]:
-    """Return the enabled wrappers a user may launch on a type of object through the input `root`."""
-    if user.is_guest or not access.right(ctx, user, project, "edit"):
-        return []
-    return [
-        row
-        for row in views.available(ctx, user, xsi_type, project)
-        if row["enabled"] and row["root-element-name"] == root
-    ]
+@dataclass(slots=True)
+class Offer:
+    """The enabled wrappers a user may launch in a project; each type of object is looked up once.
+
+    Parameters
+    ----------
+    project : str
+        Project in which the commands would run.
+    root : str
+        Name of the input that the object is given to.
+    """
+
+    ctx: Context
+    user: User
+    project: str
+    root: str
+    _by_type: dict[str, list[Wrapper]] = field(default_factory=dict)
+
+    def fitting(self, item: Item) -> list[Wrapper]:
+        """Return the wrappers whose root matcher fits `item`: no button that could only fail."""
+        if self.user.is_guest or not access.right(self.ctx, self.user, self.project, "edit"):
+            return []
+        if item.xsi_type not in self._by_type:
+            self._by_type[item.xsi_type] = [
+                row
+                for row in views.available(self.ctx, self.user, item.xsi_type, self.project)
+                if row["enabled"] and row["root-element-name"] == self.root
+            ]
+        return [row for row in self._by_type[item.xsi_type] if views.accepts(self.ctx, row, item)]
 
 
 def buttons(ctx: Context, project: str, item: Item, found: Sequence[Wrapper]) -> Markup:

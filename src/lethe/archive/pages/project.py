@@ -90,7 +90,7 @@ def _pager(project: Item, number: int, *, more: bool) -> Markup:
 
 def _resources(ctx: Context, user: User, project: Item) -> Markup:
     found = content.list_resources(ctx, [project])
-    enabled = launches.wrappers(ctx, user, project.id, project.xsi_type, "project")
+    enabled = launches.Offer(ctx, user, project.id, "project").fitting(project)
     if not found and not enabled:
         return join()
     return frame.panel(

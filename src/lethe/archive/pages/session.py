@@ -19,9 +19,10 @@ def session_page(ctx: Context, user: User, session: Item) -> Response:
     verdicts = session_verdicts(ctx, scans)
     subject = items.by_pk(ctx, session.parent) if session.parent else None
     project = _project_seen(ctx, user, session)
+    offer = launches.Offer(ctx, user, session.project, "scan")
     table = frame.rows(
         ["Scan", "Type", "Modality", "Images", "Quality", "Files", "Launch"],
-        [_scan(ctx, user, session, scan, verdicts.get(scan.pk)) for scan in scans],
+        [_scan(ctx, offer, session, scan, verdicts.get(scan.pk)) for scan in scans],
         "The session holds no scan.",
     )
     own = resource_list(ctx, addresses.base(session), session)
@@ -57,9 +58,10 @@ def _facts(session: Item, subject: Item | None) -> list[tuple[str, Child]]:
     ]
 
 
-def _scan(ctx: Context, user: User, session: Item, scan: Item, verdict: Verdict | None) -> list[Child]:
+def _scan(
+    ctx: Context, offer: launches.Offer, session: Item, scan: Item, verdict: Verdict | None
+) -> list[Child]:
     owner = addresses.base(scan, session)
-    enabled = launches.wrappers(ctx, user, session.project, scan.xsi_type, "scan")
     badge = None
     if verdict is not None:
         badge = tag("a", verdict.text, class_=f"badge {verdict.style}", href=f"#qc-{scan.pk}")
@@ -70,7 +72,7 @@ def _scan(ctx: Context, user: User, session: Item, scan: Item, verdict: Verdict 
         str(scan.data.get("frames", "")),
         str(scan.data.get("quality", "")),
         resource_list(ctx, owner, scan),
-        launches.buttons(ctx, session.project, scan, enabled),
+        launches.buttons(ctx, session.project, scan, offer.fitting(scan)),
     ]
 
 

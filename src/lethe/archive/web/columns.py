@@ -224,10 +224,17 @@ def listing(call: Call, kind: str, found: Sequence[Item], *, project: str | None
     root = wanted.split(",")[0] if wanted.split(",")[0] in TYPES else _root(kind)
     scope = scope_of(call.ctx, found, project)
     columns = _columns(call, kind, root)
-    found = [item for item in found if all(test(scope, item) for test in _filters(call, kind, root))]
+    tests = _filters(call, kind, root)
+    found = [item for item in found if all(test(scope, item) for test in tests)]
     found = _ordered(call, kind, root, scope, found)
     rows = [{one.name: one.read(scope, item) for one in columns} for item in found]
     return Table([one.name for one in columns], rows)
+
+
+def mapping(kind: str) -> Table:
+    """Return what ``?fields=true`` shows: the short names of a list and the paths they stand for."""
+    rows = [{"key": name, "xpath": f"{_root(kind)}/{path}"} for name, path in xpath.SHORTCUTS[kind].values()]
+    return Table(["key", "xpath"], rows)
 
 
 def _root(kind: str) -> str:

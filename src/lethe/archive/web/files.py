@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 from starlette.responses import FileResponse, Response
@@ -11,7 +12,7 @@ from starlette.responses import FileResponse, Response
 from lethe.archive import access, content, items, workflows
 from lethe.archive.model import FileEntry, Item, Resource
 from lethe.archive.problem import Problem
-from lethe.archive.web import answers, zips
+from lethe.archive.web import answers, members, tars, zips
 from lethe.archive.web.address import Address, Place
 from lethe.archive.web.columns import matcher
 from lethe.archive.web.request import Call
@@ -19,6 +20,8 @@ from lethe.archive.web.resources import catalog, delete_resource, list_resources
 from lethe.archive.web.target import Target, one_resource, resources_of, target
 from lethe.governance.roles import Right
 
+PACKED = frozenset({"zip", "tar", "tar.gz"})
+"""Formats in which many files come in one answer."""
 _NO_FILE = "Unable to find catalog entry for given uri."
 
 
@@ -32,29 +35,31 @@ def serve(call: Call, address: Address) -> Response:
     if call.method == "DELETE":
         return delete_resource(call, found)
     if not found.resource:
-        if call.format == "zip":
-            return _zip(call, found, resources_of(call, found), "")
+        if call.format in PACKED:
+            return _pack(call, found, resources_of(call, found))
         return list_resources(call, found)
     owner, resource = one_resource(call, found)
-    if call.format == "zip":
-        return _zip(call, found, [(owner, resource)], "")
+    if call.format in PACKED:
+        return _pack(call, found, [(owner, resource)])
     return Response(catalog(call, resource), media_type="text/xml")
 
 
 def _get_files(call: Call, found: Target) -> Response:
     if found.path and not call.folder and not found.path.endswith("*"):
         single = find_one(call, found)
+        if single is not None and call.flag("listContents"):
+            return _list_members(call, found, *single)
         if single is not None:
             return _send(single[1], call, single[2])
+        if members.MARK in found.path:
+            return _send_member(call, found)
         if not entries(call, found):
             return _missing(call)
     pairs = resources_of(call, found)
     if found.resource and not pairs:
         raise Problem(404, "Unable to find the specified catalog.")
-    if call.format in {"zip", "tar", "tar.gz"}:
-        if call.format != "zip":
-            raise Problem(400, "Downloads of many files come as zip.")
-        return _zip(call, found, pairs, found.path)
+    if call.format in PACKED:
+        return _pack(call, found, pairs)
     return _list_files(call, found)
 
 
@@ -62,6 +67,23 @@ def _missing(call: Call) -> Response:
     if call.flag("accept-not-found"):
         return Response(status_code=204)
     raise Problem(404, _NO_FILE)
+
+
+def _send_member(call: Call, found: Target) -> Response:
+    path, _, member = found.path.partition(members.MARK)
+    single = find_one(call, replace(found, path=path))
+    if single is None:
+        return _missing(call)
+    return members.response(content.file_path(call.ctx, *single[1:]), member)
+
+
+def _list_members(call: Call, found: Target, owner: Item, resource: Resource, entry: FileEntry) -> Response:
+    uri = _uri(call, found, owner, resource, entry)
+    rows = [
+        {"Name": name, "Size": size, "URI": f"{uri}{members.MARK}{quote(name)}"}
+        for name, size in members.names(content.file_path(call.ctx, resource, entry))
+    ]
+    return answers.table(answers.Table(["Name", "Size", "URI"], rows, show_columns=True), call.format)
 
 
 def find_one(call: Call, found: Target) -> tuple[Item, Resource, FileEntry] | None:
@@ -177,7 +199,7 @@ def base_uri(call: Call, place: Place, owner: Item) -> str:
     return f"{prefix}/experiments/{quote(session.id, safe='')}/{owner.kind}s/{quote(owner.id, safe='')}"
 
 
-def _zip(call: Call, found: Target, pairs: Sequence[tuple[Item, Resource]], path: str) -> Response:
+def _pack(call: Call, found: Target, pairs: Sequence[tuple[Item, Resource]]) -> Response:
     structure = call.query.get("structure", "")
     if structure not in {"", "simplified", "improved"}:
         raise Problem(400, "The structure is simplified or improved.")
@@ -187,18 +209,20 @@ def _zip(call: Call, found: Target, pairs: Sequence[tuple[Item, Resource]], path
         for owner, resource in pairs
         for entry in content.list_files(call.ctx, resource)
     ]  # fmt: skip
-    members = [
+    inside = [
         zips.Member(zips.member_name(call.ctx, owner, resource, entry.path, structure), resource, entry)
         for owner, resource, entry in wanted
     ]
-    if not members:
+    if not inside:
         if call.flag("accept-not-found"):
             return Response(status_code=204)
         raise Problem(404, "There is no file to download.")
     above = found.place.items[-2] if found.place.item.kind == "scan" else found.place.item
+    if call.format != "zip":
+        return tars.response(call.ctx, inside, zips.clean(above.label), call.format)
     return zips.response(
         call.ctx,
-        members,
+        inside,
         zips.clean(above.label),
         int(level) if level.isdecimal() and len(level) == 1 else None,
     )

@@ -10,7 +10,7 @@ from lethe.archive.problem import Problem, not_found
 from lethe.archive.types.table import TYPES, XsiType, is_a
 from lethe.archive.web import answers
 from lethe.archive.web.address import Address, Place, resolve
-from lethe.archive.web.columns import listing
+from lethe.archive.web.columns import listing, mapping
 from lethe.archive.web.documents import document, stamp, type_of_item
 from lethe.archive.web.fields import Wish, wish
 from lethe.archive.web.request import Call
@@ -32,6 +32,8 @@ def list_items(call: Call, address: Address) -> Response:
     above = address.steps[:-1]
     kind = KIND[address.listing]
     place = resolve(call, above) if above else None
+    if call.flag("fields"):
+        return answers.table(mapping(kind), call.format)
     project = place.scope if place else None
     if kind in {SCAN, ASSESSOR, RECONSTRUCTION}:
         if place is None:

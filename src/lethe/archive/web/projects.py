@@ -10,7 +10,7 @@ from lethe.archive.problem import Problem
 from lethe.archive.types.table import TYPES
 from lethe.archive.web import answers
 from lethe.archive.web.address import resolve
-from lethe.archive.web.columns import listing
+from lethe.archive.web.columns import listing, mapping
 from lethe.archive.web.documents import document, stamp
 from lethe.archive.web.fields import Wish, wish
 from lethe.archive.web.request import Call
@@ -32,6 +32,8 @@ _SEARCH = (
 
 def list_projects(call: Call) -> Response:
     """Answer ``GET /projects``: what the sender may see."""
+    if call.flag("fields"):
+        return answers.table(mapping("project"), call.format)
     shown = access.readable_projects(call.ctx, call.user, Right.SEE)
     for name, verb in (("accessible", Right.READ), ("restrict", None), ("data", None)):
         value = call.query.get(name, "")

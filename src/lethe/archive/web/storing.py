@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from lethe.archive import changes, content, workflows
 from lethe.archive.content import Incoming
-from lethe.archive.intake import unpack
+from lethe.archive.intake import intake_of, unpack
+from lethe.archive.intake.images import check_upload, holds_images, require_unchanged
 from lethe.archive.model import Item
 from lethe.archive.names import check_file_path, check_resource_label
 from lethe.archive.problem import Problem
@@ -49,11 +50,26 @@ def store(call: Call, found: Target, upload: Upload) -> Response:
     if existing is None:
         check_resource_label(label)
     incoming = _incoming(call, found, upload)
+    try:
+        images = existing is not None and holds_images(existing.label, existing.format, existing.content)
+        check_upload(
+            intake_of(call.ctx).net,
+            owner.project,
+            incoming,
+            images=images or holds_images(label, call.query.get("format", ""), call.query.get("content", "")),
+        )
+        return _keep(call, found, owner, label, incoming)
+    finally:
+        content.discard(incoming)
+
+
+def _keep(call: Call, found: Target, owner: Item, label: str, incoming: list[Incoming]) -> Response:
     with call.ctx.store.write():
         resource, made = content.ensure_resource(
             call.ctx, owner, label, login=call.login, variant=found.variant,
             format=call.query.get("format", ""), content=call.query.get("content", ""),
         )  # fmt: skip
+        require_unchanged(call.ctx, call.user, owner, resource, incoming)
         duplicates = content.add_files(
             call.ctx, resource, incoming, login=call.login, overwrite=call.flag("overwrite")
         )
