@@ -119,10 +119,10 @@ def align(head: Head, template: Template) -> Alignment:
 
 
 def _far(one: Affine, other: Affine) -> bool:
-    """Say whether two poses put the head more than 15 mm apart somewhere."""
+    """Say whether two poses put the head more than 25 mm apart somewhere."""
     corners = np.array([[x, y, z, 1.0] for x in (-70, 70) for y in (-100, 70) for z in (-60, 70)]).T
     moved = other @ np.linalg.inv(one) @ corners
-    return bool(np.sqrt(((moved - corners)[:3] ** 2).sum(axis=0)).max() > 15.0)
+    return bool(np.sqrt(((moved - corners)[:3] ** 2).sum(axis=0)).max() > 25.0)
 
 
 def _level(template: Template, blur: float, step: int) -> _Level:

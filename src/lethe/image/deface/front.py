@@ -20,6 +20,8 @@ from .template import Template
 _LOW = np.array([-32.0, -20.0, -112.0])
 _HIGH = np.array([32.0, 124.0, -24.0])
 _STEP = 2.0
+_COLUMNS = 60
+_FACE_MM = 20.0  # a surface further behind the average skin is no face but a cut or the end of the data
 
 Depths = NDArray[np.float32]
 
@@ -33,7 +35,7 @@ class Front:
     expected : ndarray of float32, shape (columns,)
         MNI y of the average skin, mm; only columns that the image covers from there on.
     found : ndarray of float32, shape (columns,)
-        MNI y of the foremost tissue of the image.
+        MNI y of the foremost tissue of the image; the lowest possible value where the column holds none.
     """
 
     expected: Depths
@@ -42,13 +44,15 @@ class Front:
     @property
     def recession_mm(self) -> float | None:
         """Median distance of the surface behind the average skin; None when hardly any is in view."""
-        return float(np.median(self.expected - self.found)) if len(self.expected) >= 60 else None
+        there = self.found > _LOW[1]
+        return float(np.median((self.expected - self.found)[there])) if there.sum() >= _COLUMNS else None
 
     def moved(self, after: Front, at_least_mm: float) -> float | None:
-        """Share of the columns whose surface moved back by at least `at_least_mm`."""
-        if len(self.expected) < 60:
+        """Share of the columns with a face whose surface moved back by at least `at_least_mm`."""
+        face = (self.found > _LOW[1]) & (self.expected - self.found < _FACE_MM)
+        if face.sum() < _COLUMNS:
             return None
-        return float(np.mean(self.found - after.found >= at_least_mm))
+        return float(np.mean((self.found - after.found)[face] >= at_least_mm))
 
 
 def front(grid: Grid, tissue: Mask, template: Template, pose: Alignment) -> Front:

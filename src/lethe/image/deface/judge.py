@@ -13,7 +13,6 @@ from .front import Front, front
 from .grid import Array3
 from .head import Head
 from .morph import Mask, depth, distance_to
-from .plug import solid_head
 from .protect import Protection
 from .region import Region, tissue
 from .scene import Modality
@@ -104,7 +103,7 @@ def _air_shares(head: Head, pose: Alignment, region: Region) -> tuple[float | No
     """
     values = head.grid.values
     dark = values < (-300.0 if head.modality is Modality.CT else 0.25 * float(np.median(values[head.mask])))
-    inside = solid_head(head) & head.grid.valid
+    inside = head.mask & head.grid.valid
     x, y, z = region.coordinates
     shares = []
     for depth_y in (y, 2 * _NECK_MIDDLE_Y - y):

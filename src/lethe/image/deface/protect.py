@@ -100,6 +100,12 @@ def _skull_space(head: Head, expected: Array3) -> Mask:
     return np.asarray(grown | (dilate(space, 2.5, spacing) & free), bool)
 
 
+def _shut(head: Head) -> Mask:
+    """Return the head closed where the data end: brain at the end of the data lies under no skin."""
+    solid = np.pad(head.mask | ~head.grid.valid, 1, constant_values=True)
+    return closed(solid, 8.0, head.grid.spacing)[1:-1, 1:-1, 1:-1]
+
+
 def _protect_mr(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
     spacing = head.grid.spacing
     likely = expected > 0.5
@@ -108,12 +114,13 @@ def _protect_mr(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
     if not (core & head.grid.valid).any():
         return Protection(keep, likely, skin_depth, None, 0.0)
     values = head.grid.values
+    skin_distance = depth(_shut(head), spacing)
     bright = values > 0.45 * float(np.median(values[core & head.grid.valid]))
     # the skull is dark in every MR contrast: bright tissue that hangs together with the brain is brain
-    allowed = bright & dilate(likely, 13.0, spacing) & (skin_depth > 4.0)
+    allowed = bright & dilate(likely, 13.0, spacing) & (skin_distance > 4.0)
     grown = np.asarray(ndi.binary_dilation(core, CROSS, iterations=8, mask=allowed | core))
     grown = opened(grown, 3.0, spacing) | core
     # sulci and the fluid around the brain are dark: closing takes them in before the margin is added
-    guard = dilate(closed(grown, 4.0, spacing), _GUARD_MM, spacing) & (skin_depth > 2.5)
+    guard = dilate(closed(grown, 4.0, spacing), _GUARD_MM, spacing) & (skin_distance > 2.5)
     overlap = _share(bright, likely & head.grid.valid)
     return Protection(keep | guard, likely | (grown & (expected > 0.02)), skin_depth, None, overlap)

@@ -1,0 +1,145 @@
+"""Single parts of the engine: distances, packing, headers, grid, template."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+from importlib.resources import files
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lethe.image.deface import morph
+from lethe.image.deface.grid import Reducer, to_grid
+from lethe.image.deface.io import open_volume, slabs
+from lethe.image.deface.pack import GzipWriter
+from lethe.image.deface.region import face_sector
+from lethe.image.deface.scene import Modality, read_scene
+from lethe.image.deface.template import Template
+
+from .conftest import write
+
+PACKAGE = files("lethe.image.deface")
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(
+    pieces=st.lists(st.binary(max_size=3000), max_size=6),
+    repeat=st.integers(1, 900),
+    threads=st.integers(1, 3),
+)
+def test_packed_bytes_unpack_to_what_went_in_whatever_the_threads(
+    pieces: list[bytes], repeat: int, threads: int
+) -> None:
+    def pack(count: int) -> bytes:
+        stream = io.BytesIO()
+        writer = GzipWriter(stream, count)
+        for piece in pieces:
+            writer.write(piece * repeat)
+        writer.close()
+        return stream.getvalue()
+
+    packed = pack(threads)
+    assert gzip.decompress(packed) == b"".join(piece * repeat for piece in pieces)
+    assert packed == pack(2)
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(seed=st.integers(0, 1000), radius=st.floats(1.0, 9.0))
+def test_fast_and_plain_distances_agree(seed: int, radius: float) -> None:
+    mask = np.random.default_rng(seed).random((14, 12, 10)) > 0.7
+    plain = morph._distance_scipy(mask, 2.0)
+    assert np.allclose(morph.depth(mask, 2.0), plain, atol=1e-4)
+    assert (morph.erode(mask, radius, 2.0) <= mask).all()
+    assert (morph.opened(mask, radius, 2.0) <= mask).all()
+    assert (morph.closed(mask, radius, 2.0) >= mask).all()
+
+
+def test_the_template_is_a_head_with_a_brain_inside() -> None:
+    template = Template.load()
+    brain, skin = template.brain > 0.5, template.skin()
+    assert 1500 < brain.sum() * 0.008 < 2100
+    assert skin[brain].mean() > 0.98
+    assert template.affine[:3, 3].tolist() == [-106.0, -146.0, -190.0]
+
+
+@pytest.mark.requirement("M-26", "T-13")
+def test_the_notice_names_the_digest_of_the_template_and_both_licences() -> None:
+    notice = (PACKAGE / "NOTICE").read_text()
+    assert hashlib.sha256((PACKAGE / "template.npz").read_bytes()).hexdigest() in notice
+    assert "MIT License" in notice
+    assert "McConnell Brain Imaging Centre" in notice
+
+
+def test_the_face_lies_in_front_of_the_surface_that_is_documented() -> None:
+    x = np.zeros(4, np.float32)
+    z = np.array([0.0, -25.0, -90.0, -140.0], np.float32)
+    surface = np.array([66.0, 50.0, 40.0, 38.0], np.float32)
+    assert face_sector(x, surface + 1, z).all()
+    assert not face_sector(x, surface - 1, z).any()
+
+
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(order=st.permutations([0, 1, 2]), flips=st.tuples(st.booleans(), st.booleans(), st.booleans()))
+def test_the_grid_does_not_depend_on_how_axes_are_stored(
+    order: list[int], flips: tuple[bool, bool, bool], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 500, (24, 30, 36)).astype(np.int16)
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    stored, moved = np.transpose(data, order), affine[:, [*order, 3]]
+    for axis, flip in enumerate(flips):
+        if flip:
+            stored = np.flip(stored, axis)
+            moved[:3, 3] += moved[:3, axis] * (stored.shape[axis] - 1)
+            moved[:3, axis] *= -1
+    folder = tmp_path_factory.mktemp("axes")
+    one = read_scene(open_volume(write(folder / "a.nii", data, affine)), "mr").grid
+    other = read_scene(open_volume(write(folder / "b.nii", np.ascontiguousarray(stored), moved)), "mr").grid
+    assert np.allclose(one.affine, other.affine, atol=1e-4)
+    assert np.allclose(one.values, other.values, atol=1e-2)
+
+
+def test_corners_of_an_oblique_volume_are_nothing_not_air(tmp_path: Path) -> None:
+    turn = np.deg2rad(20)
+    affine = np.eye(4) * 4.0
+    affine[:2, :2] = 4 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    affine[3, 3] = 1.0
+    volume = open_volume(write(tmp_path / "a.nii.gz", np.full((30, 30, 30), 7, np.int16), affine))
+    reducer = Reducer(volume, 2.0)
+    for _, start, part in slabs(volume):
+        reducer.add(start, volume.values(part))
+    grid = to_grid(*reducer.result(), air=0.0)
+    assert 0.5 < grid.valid.mean() < 0.9
+    assert np.allclose(grid.values[grid.valid], 7, atol=1e-3)
+    assert not grid.values[~grid.valid].any()
+
+
+@pytest.mark.parametrize(("slope", "intercept", "dtype"), [(1.0, -1024.0, np.uint16), (0.5, 10.0, np.int16)])
+def test_values_are_stored_with_the_scaling_of_the_file(
+    slope: float, intercept: float, dtype: type, tmp_path: Path
+) -> None:
+    image = nib.Nifti1Image(np.full((40, 40, 40), 1000, dtype), np.eye(4))
+    image.header.set_slope_inter(slope, intercept)
+    image.header.set_data_dtype(dtype)
+    path = tmp_path / "a.nii.gz"
+    nib.save(image, path)
+    volume = open_volume(path)
+    for value in (-1000.0, 0.0, 30.0):
+        number = volume.stored(value)
+        assert number.dtype == dtype
+        back = float(volume.slope * number + volume.intercept)
+        assert back == pytest.approx(max(value, intercept if dtype is np.uint16 else -1e9), abs=0.6 * slope)
+
+
+def test_a_sidecar_says_which_modality_it_is(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 500, (40, 40, 40)).astype(np.int16)
+    path = write(tmp_path / "a.nii.gz", data, np.eye(4))
+    assert read_scene(open_volume(path), "auto").modality is Modality.MR
+    (tmp_path / "a.json").write_text('{"Modality": "MR"}')
+    assert read_scene(open_volume(path), "auto").modality is Modality.MR
