@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from kit.people import people
 from kit.tables import clinical_table
+from lethe.cli import main
 from lethe.clinical import Dictionary, link_table, read_table
 from lethe.identity import Assignment
 
@@ -57,3 +59,19 @@ def save(rows: list[list[str]], path: Path, delimiter: str = ",", encoding: str 
 def put(rows: list[list[str]], column: str, row: int, text: str) -> None:
     """Set a cell; rows count as in a spreadsheet."""
     rows[row - 1][rows[0].index(column)] = text
+
+
+@pytest.fixture
+def lethe(monkeypatch, capsys):
+    """Call the command line as the installed script does; nothing printed may name a patient."""
+
+    def call(*arguments, code=0, both=False):
+        monkeypatch.setattr(sys, "argv", ["lethe", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert (ended.value.code or 0) == code, err
+        assert not any(text in out + err for person in PEOPLE for text in person.planted())
+        return out + err if both else out
+
+    return call

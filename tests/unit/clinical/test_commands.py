@@ -2,31 +2,13 @@ import csv
 import json
 import os
 import stat
-import sys
 
 import pytest
 
 from kit.people import people
 from kit.tables import clinical_table
-from lethe.cli import main
 
 PEOPLE = people(12)
-
-
-@pytest.fixture
-def lethe(monkeypatch, capsys):
-    """Call the command line as the installed script does; nothing printed may name a patient."""
-
-    def call(*arguments, code=0):
-        monkeypatch.setattr(sys, "argv", ["lethe", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert (ended.value.code or 0) == code, err
-        assert not any(text in out + err for person in PEOPLE for text in person.planted())
-        return out
-
-    return call
 
 
 @pytest.mark.requirement("M-33", "M-36", "M-45", "M-48", "T-2", "A-29")
