@@ -16,6 +16,8 @@ from lethe.errors import Misconfigured, Refused
 from lethe.identity import DestructionRecord, IntakeSession, Mode, Settings
 from lethe.identity.leftovers import survey
 from lethe.identity.originals import read_originals
+from lethe.identity.promotion import check_promotion
+from lethe.identity.promotion import promote as give_new
 
 HELP = "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers."
 app = typer.Typer(help=HELP, no_args_is_help=True)
@@ -135,6 +137,37 @@ def seal(
     _show(
         {name: record.as_dict()[name] for name in ("session", "sealed", "patients", "lookup_tables")}, output
     )
+
+
+@app.command()
+def promote(
+    folder: Folder,
+    key: Key,
+    to: Annotated[Path, typer.Option("--to", help="Folder of the anonymous session; opened before.")],
+    to_key: Annotated[Path, typer.Option(help="Key file of the anonymous session.")],
+    cases: Annotated[
+        Path, typer.Option("--cases", help="Pseudonyms of the complete cases: list, or table (.csv).")
+    ],
+    column: Annotated[str, typer.Option(help="Column of a table with the pseudonym.")] = "prid",
+    dry_run: DryRun = False,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Give complete cases of a pseudonymous session new identifiers and shifts in an anonymous one.
+
+    The anonymous session knows only pseudonyms; `lethe intake lookup-table` and `lethe clinical link
+    --patient-column prid` then work with these, and sealing forgets them.
+
+    Example: lethe intake promote site --key site.key --to archive --to-key archive.key --cases complete.csv
+    """
+    wanted = read_originals(cases, column)
+    source = IntakeSession.resume(folder, key_file=key)
+    target = IntakeSession.resume(to, key_file=to_key)
+    before = len(target.assignments)
+    if dry_run:
+        check_promotion(source, wanted, target)
+    else:
+        give_new(source, wanted, target)
+    _show({"cases": len(wanted), "new": len(target.assignments) - before}, output)
 
 
 @app.command()

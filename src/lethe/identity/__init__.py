@@ -5,6 +5,7 @@ from lethe.identity.keyed import pseudonym
 from lethe.identity.link import Mode, Settings
 from lethe.identity.lookup import Assignment, escape_key, lookup_table
 from lethe.identity.prid import PridPool
+from lethe.identity.promotion import promote
 from lethe.identity.record import DestructionRecord
 from lethe.identity.shift import ShiftWindow, shifted
 
@@ -18,6 +19,7 @@ __all__ = [
     "ShiftWindow",
     "escape_key",
     "lookup_table",
+    "promote",
     "pseudonym",
     "shifted",
 ]

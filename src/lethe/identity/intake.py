@@ -37,7 +37,7 @@ from lethe.identity.lookup import Assignment, lookup_table
 from lethe.identity.prid import PridPool
 from lethe.identity.record import RECORD_NAME, DestructionRecord
 from lethe.identity.shift import ShiftWindow
-from lethe.identity.spelling import check_originals, positions
+from lethe.identity.spelling import check_originals
 
 Clock = Callable[[], datetime]
 _REMEDY_SEALED = (
@@ -205,39 +205,6 @@ class IntakeSession:
                 self._draw(link, new)
                 self._write(link)
         return {name: link.assignments[name] for name in dict.fromkeys(wanted)}
-
-    def promote(self, prids: Iterable[str], target: IntakeSession) -> dict[str, Assignment]:
-        """Give cases of this pseudonymous session new identifiers and shifts in an anonymous one.
-
-        Curators have confirmed inclusion and completeness under the pseudonym; the archive receives another
-        identifier and shifted dates. The target knows only pseudonyms and forgets them when it is sealed.
-
-        Parameters
-        ----------
-        prids : iterable of str
-            Pseudonyms (PRIDs of this session) of the cases that are complete.
-        target : IntakeSession
-            An anonymous session of the collection.
-
-        Returns
-        -------
-        dict of str to Assignment
-            Pseudonym to what it becomes; the patient column of the pseudonymous table is ``prid``.
-
-        Raises
-        ------
-        Refused
-            A pseudonym is not of this session, or one of the sessions has the wrong mode.
-        """
-        wanted = list(prids)
-        if (self.mode, target.mode) != (Mode.PSEUDONYMOUS, Mode.ANONYMOUS):
-            raise Refused("promote-mode", "Cases are promoted from a pseudonymous to an anonymous session.")
-        own = {given.prid for given in self.assignments.values()}
-        strangers = [position for position, prid in enumerate(wanted, 1) if prid not in own]
-        if strangers:
-            raise Refused("promote-unknown", f"{positions(strangers)}: not a pseudonym of this session.")
-        target.reserve(own)  # an identifier of the first step never names another patient in the second
-        return target.assign(wanted)
 
     def reserve(self, prids: Iterable[str]) -> None:
         """Never draw `prids` in this session."""

@@ -3,10 +3,12 @@ import json
 import os
 import stat
 
+import pandas as pd
 import pytest
 
 from kit.people import people
 from kit.tables import clinical_table
+from lethe.identity.leftovers import search
 
 PEOPLE = people(12)
 
@@ -105,3 +107,40 @@ def test_a_patient_who_refused_is_left_out_and_the_reason_is_kept(tmp_path, leth
     record = json.loads((tmp_path / "out" / "excluded.json").read_text())
     assert record["excluded"] == [{"row": 5, "rules": ["opt-out"]}]
     assert record["reasons"]["opt-out"]
+
+
+@pytest.mark.requirement("T-3", "A-24", "A-25", "A-26", "A-27", "A-28", "A-29", "A-30", "A-77", "A-86")
+def test_the_two_steps_from_a_pseudonymous_table_to_an_anonymous_one(tmp_path, lethe):
+    registry = clinical_table(PEOPLE, tmp_path / "registry.csv")
+    site, archive = ((tmp_path / name, "--key", tmp_path / f"{name}.key") for name in ("site", "archive"))
+    lethe("intake", "open", *site, "--mode", "pseudonymous")
+    lethe("intake", "add", *site, "--from", registry)
+    lethe("clinical", "link", registry, "--session", site[0], "--key", site[2], "--to", tmp_path / "one")
+    lethe("intake", "seal", *site, "--yes", code=4)  # the site keeps its table
+    first = pd.read_csv(tmp_path / "one" / "table.csv", dtype=str, keep_default_na=False)
+    assert set(first["onset_datetime"]) == {f"{one.event:%Y-%m-%d %H:%M}" for one in PEOPLE}  # real dates
+
+    first.iloc[:9][["prid"]].to_csv(tmp_path / "complete.csv", index=False)
+    first.iloc[:9].to_csv(tmp_path / "complete-table.csv", index=False)
+    lethe("intake", "open", *archive)
+    step = ("intake", "promote", *site, "--to", archive[0], "--to-key", archive[2])
+    dry = lethe(*step, "--cases", tmp_path / "complete.csv", "--dry-run", "--output", "json")
+    assert json.loads(dry) == {"cases": 9, "new": 0}
+    done = lethe(*step, "--cases", tmp_path / "complete.csv", "--output", "json")
+    assert json.loads(done) == {"cases": 9, "new": 9}
+    again = lethe(*step, "--cases", tmp_path / "complete.csv", "--output", "json")
+    assert json.loads(again) == {"cases": 9, "new": 0}
+    link = ("--session", archive[0], "--key", archive[2], "--patient-column", "prid")
+    lethe("clinical", "link", tmp_path / "complete-table.csv", *link, "--to", tmp_path / "two")
+    lethe("intake", "lookup-table", *archive, "--to", tmp_path / "lookup.properties")
+    second = pd.read_csv(tmp_path / "two" / "table.csv", dtype=str, keep_default_na=False)
+    assert set(second["prid"]).isdisjoint(first["prid"])
+
+    kept = ["mrs_3m", "nihss_admission", "door_to_groin_min", "glucose"]
+    old = first.iloc[:9].set_index(kept)["onset_datetime"].map(pd.Timestamp)
+    new = second.set_index(kept)["onset_datetime"].map(pd.Timestamp)
+    moved = (new - old).dt.days
+    assert moved.between(-21, 21).all()
+    assert moved.nunique() > 3
+    lethe("intake", "seal", *archive, "--yes")
+    assert search([tmp_path / "archive"], first["prid"].tolist()) == []

@@ -6,7 +6,7 @@ import pytest
 
 from kit.people import people
 from lethe.errors import Misconfigured, Refused
-from lethe.identity import IntakeSession, Mode, Settings, pseudonym
+from lethe.identity import IntakeSession, Mode, Settings, promote, pseudonym
 from lethe.identity.leftovers import search
 
 IDS = [person.patient_id for person in people(20)]
@@ -38,7 +38,7 @@ def test_a_pseudonymous_session_keeps_real_dates_and_its_link(site):
 def test_promotion_gives_new_identifiers_and_shifts_and_the_archive_forgets_the_old(tmp_path, site, archive):
     first = {one.prid for one in site.assign(IDS).values()}
     complete = sorted(first)[:15]
-    promoted = site.promote(complete, archive)
+    promoted = promote(site, complete, archive)
     assert list(promoted) == complete
     second = {one.prid for one in promoted.values()}
     assert second.isdisjoint(first)
@@ -52,10 +52,10 @@ def test_promotion_gives_new_identifiers_and_shifts_and_the_archive_forgets_the_
 def test_only_own_pseudonyms_are_promoted_and_only_in_this_direction(site, archive):
     site.assign(IDS)
     with pytest.raises(Refused) as caught:
-        site.promote(["FFFFF"], archive)
+        promote(site, ["FFFFF"], archive)
     assert caught.value.code == "promote-unknown"
     with pytest.raises(Refused) as caught:
-        archive.promote([], site)
+        promote(archive, [], site)
     assert caught.value.code == "promote-mode"
 
 
