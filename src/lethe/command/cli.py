@@ -21,7 +21,13 @@ from lethe.command.outputs import clear
 from lethe.command.progress import Progress
 from lethe.command.supervise import supervise
 
-NAMES = ("clean-header", "deface", "dicom-to-nifti", "scramble-clinical")
+NAMES = (
+    "clean-header",
+    "deface",
+    "dicom-to-nifti",
+    "nifti-to-dicom",
+    "scramble-clinical",
+)
 
 
 def command_named(name: str) -> Command:
@@ -36,6 +42,8 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
         prog=f"lethe-command {command.name}", description=command.summary, allow_abbrev=False
     )
     parser.add_argument("--input", type=Path, metavar="DIR", help=command.needs)
+    for mount in command.mounts:
+        parser.add_argument(f"--{mount.name}", type=Path, metavar="DIR", help=mount.needs)
     parser.add_argument("--output", type=Path, metavar="DIR", help="an empty folder; filled when all is done")
     for option in command.options:
         parser.add_argument(
@@ -65,20 +73,22 @@ def run(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(chosen.rest)
     if arguments.self_test:
         return supervise(lambda out, err: _self_test(command, out, err), lambda: None)
-    if arguments.input is None or arguments.output is None:
-        parser.error("--input and --output are required")
+    folders = ("input", *(mount.name for mount in command.mounts), "output")
+    if any(getattr(arguments, name) is None for name in folders):
+        parser.error(f"{', '.join(f'--{name}' for name in folders)} are required")
     return supervise(lambda out, err: _perform(command, arguments, out, err), lambda: clear(arguments.output))
 
 
 def _perform(command: Command, arguments: argparse.Namespace, out: TextIO, err: TextIO) -> int:
     _prepare()
     source, output = arguments.input.absolute(), arguments.output.absolute()
+    mounts = {mount.name: getattr(arguments, mount.name).absolute() for mount in command.mounts}
     options = {option.name: getattr(arguments, option.name.replace("-", "_")) for option in command.options}
     say = Progress(out, time.monotonic)
     chosen = "".join(f", {name} {value}" for name, value in options.items())
     say(f"{command.name}, lethe {lethe.__version__}{chosen}")
     return report(
-        lambda: execute(command, source, output, options, say=say, environment=os.environ),
+        lambda: execute(command, source, output, options, say=say, environment=os.environ, mounts=mounts),
         say,
         err,
     )

@@ -118,10 +118,11 @@ def _launching(command: Command, definition: dict[str, Any]) -> list[str]:
         (wrapper["name"], ", ".join(wrapper["contexts"]), f"`{wrapper['external-inputs'][0]['matcher']}`")
         for wrapper in definition["xnat"]
     ]
+    needs = "; ".join((command.needs, *(mount.needs for mount in command.mounts)))
     return [
         "## Launching",
         "",
-        f"Input: {command.needs}. Image: `{definition['image']}`. Memory: {definition['reserve-memory']} MB "
+        f"Input: {needs}. Image: `{definition['image']}`. Memory: {definition['reserve-memory']} MB "
         f"reserved, {definition['limit-memory']} MB at most. Processors: {definition['limit-cpu']:g}.",
         "",
         *_table(("wrapper", "offered on", "if"), rows),
@@ -194,7 +195,7 @@ def overview(definitions: dict[str, dict[str, Any]]) -> str:
         (
             f"[{name}]({name}/README.md)",
             command_named(name).summary,
-            command_named(name).needs,
+            "; ".join((command_named(name).needs, *(m.needs for m in command_named(name).mounts))),
             ", ".join(f"`{label}`" for label in _labels(definition)),
             f"{definition['limit-memory']} MB, {definition['limit-cpu']:g} CPU",
         )

@@ -40,6 +40,7 @@ def execute(
     *,
     say: Progress,
     environment: Mapping[str, str],
+    mounts: Mapping[str, Path] | None = None,
 ) -> str:
     """Run `command` and put its outputs in place; return the verdict.
 
@@ -55,22 +56,25 @@ def execute(
         Receives the progress lines.
     environment : mapping of str to str
         Where the image's digest is looked up.
+    mounts : mapping of str to Path, optional
+        The further inputs of the command, by name.
 
     Raises
     ------
     Outcome
         Whatever ended the work; the output folder is then as empty as it was.
     """
-    if not source.is_dir():
+    inputs = {"": source, **(mounts or {})}
+    if not all(folder.is_dir() for folder in inputs.values()):
         raise Misconfigured(
-            "input-missing", "The input folder does not exist.", remedy="Mount the resource there."
+            "input-missing", "An input folder does not exist.", remedy="Mount the resource there."
         )
-    size = sum(path.stat().st_size for path in resource_files(source))
+    size = sum(path.stat().st_size for folder in inputs.values() for path in resource_files(folder))
     with workplace(output) as work:
         if _free(work) < size:
             raise _no_space()
         try:
-            return _work(command, source, output, work, options, say, environment)
+            return _work(command, inputs, output, work, options, say, environment)
         except Outcome as outcome:
             # a program that is started may find the disk full and tidy up before it ends
             if _free(work) < size:
@@ -88,7 +92,7 @@ def execute(
 
 def _work(
     command: Command,
-    source: Path,
+    inputs: Mapping[str, Path],
     output: Path,
     work: Path,
     options: Mapping[str, str],
@@ -98,7 +102,8 @@ def _work(
     staging = work / "out"
     staging.mkdir()
     with _temporary_files_in(work / "tmp"):
-        done = command.work(Job(source, staging, options, say))
+        further = {name: folder for name, folder in inputs.items() if name}
+        done = command.work(Job(inputs[""], staging, options, say, further))
     _record(command, options, done, staging, say, environment)
     order = [entry.folder for entry in command.outputs if (staging / entry.folder).is_dir()]
     order.sort(key=lambda name: name == command.provenance_in)

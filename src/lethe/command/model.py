@@ -33,6 +33,14 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A further read-only input beside the input mount: option ``--NAME``, mounted at ``/NAME``."""
+
+    name: str
+    needs: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The one piece of work of a container.
 
@@ -46,12 +54,15 @@ class Job:
         Value of every option of the command.
     say : Progress
         Where lines for the person who watches the log go.
+    mounts : mapping of str to Path
+        The further inputs by name; only ever read.
     """
 
     input: Path
     staging: Path
     options: Mapping[str, str]
     say: Progress
+    mounts: Mapping[str, Path] = field(default_factory=dict)
 
     def folder(self, name: str) -> Path:
         """Return the staged output folder `name`, made if it is not there."""
@@ -105,6 +116,8 @@ class Command:
         Options beside ``--input`` and ``--output``.
     reasons : callable, optional
         Returns what the reasons of a verdict mean, by their short names.
+    mounts : tuple of Mount
+        Further inputs beside the input mount.
     """
 
     name: str
@@ -117,3 +130,4 @@ class Command:
     rooms: tuple[str, ...]
     options: tuple[Option, ...] = ()
     reasons: Callable[[], Mapping[str, str]] | None = None
+    mounts: tuple[Mount, ...] = ()

@@ -31,7 +31,7 @@ def read_pixels(instance: Instance) -> NDArray[Any]:
     Raises
     ------
     Refused
-        ``transfer-syntax`` when the compression cannot be decoded, ``corrupt-pixels`` when the pixel
+        ``pixel-compression`` when the compression cannot be decoded, ``corrupt-pixels`` when the pixel
         data are cut short or damaged, ``pixel-format`` when they are not grey values of 8 to 32 bits.
     """
     frame = instance.frames[0]
@@ -77,7 +77,7 @@ def _decoded(dataset: Dataset) -> NDArray[Any]:
         if not syntax.is_compressed:
             raise
         raise Refused(
-            "transfer-syntax",
+            "pixel-compression",
             f"Pixels stored as '{syntax.name}' cannot be decoded here, or are damaged.",
             remedy="Let the sender decompress the series.",
         ) from error

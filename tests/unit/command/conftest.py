@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,11 +23,22 @@ class Bench:
     out: io.StringIO = field(default_factory=io.StringIO)
     err: io.StringIO = field(default_factory=io.StringIO)
 
-    def run(self, command: Command, *, clock: Callable[[], float] = lambda: 0.0, **options: str) -> int:
+    def run(
+        self,
+        command: Command,
+        *,
+        clock: Callable[[], float] = lambda: 0.0,
+        mounts: Mapping[str, Path] | None = None,
+        **options: str,
+    ) -> int:
         say = Progress(self.out, clock)
         chosen = {option.name: option.default for option in command.options} | options
         return report(
-            lambda: execute(command, self.source, self.output, chosen, say=say, environment={}), say, self.err
+            lambda: execute(
+                command, self.source, self.output, chosen, say=say, environment={}, mounts=mounts
+            ),
+            say,
+            self.err,
         )
 
     def written(self) -> list[str]:

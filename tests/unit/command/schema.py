@@ -22,7 +22,7 @@ class Part(BaseModel):
 class Mount(Part):
     name: Name
     writable: bool
-    path: Literal["/input", "/output"]
+    path: Annotated[str, StringConstraints(pattern=r"^/[a-z]+$")]
 
 
 class Input(Part):
@@ -63,7 +63,7 @@ class Derived(Part):
     derived_from_wrapper_input: Name
     matcher: Said
     required: Literal[True]
-    provides_files_for_command_mount: Literal["input"]
+    provides_files_for_command_mount: Name
     user_settable: Literal[False]
 
 

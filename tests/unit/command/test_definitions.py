@@ -34,10 +34,13 @@ def test_command_json_has_the_form_of_the_contract(name: str) -> None:
     definition = Definition.model_validate(definition_of(name))
     assert definition.name == name
     assert definition.limit_memory >= definition.reserve_memory
+    further = [(f"/{mount.name}", False) for mount in command_named(name).mounts]
     assert [(mount.path, mount.writable) for mount in definition.mounts] == [
         ("/input", False),
+        *further,
         ("/output", True),
     ]
+    assert all(mount.path == f"/{mount.name}" for mount in definition.mounts)
 
 
 @every_command
@@ -84,7 +87,8 @@ def test_the_command_line_with_defaults_is_accepted_by_the_program(name: str) ->
     for entry in definition["inputs"]:
         line = line.replace(entry["replacement-key"], entry["default-value"])
     parsed = parser_of(command_named(name)).parse_args(shlex.split(line)[3:])
-    assert (str(parsed.input), str(parsed.output)) == ("/input", "/output")
+    for mount in definition["mounts"]:
+        assert str(getattr(parsed, mount["name"])) == mount["path"]
 
 
 @every_command
@@ -107,12 +111,21 @@ def test_each_output_becomes_exactly_one_resource_of_the_root(name: str) -> None
 
 
 @every_command
-def test_a_command_is_offered_only_where_its_input_resource_is(name: str) -> None:
+def test_a_command_is_offered_only_where_its_input_resources_are(name: str) -> None:
     for wrapper in definition_of(name)["xnat"]:
-        root, resource = wrapper["external-inputs"][0], wrapper["derived-inputs"][0]
-        label = resource["matcher"].removeprefix("@.label == ")
-        assert root["matcher"] == f"{label} in @.resources[*].label"
-        assert resource["derived-from-wrapper-input"] == root["name"]
+        root, resources = wrapper["external-inputs"][0], wrapper["derived-inputs"]
+        labels = [resource["matcher"].removeprefix("@.label == ") for resource in resources]
+        assert root["matcher"] == " && ".join(f"{label} in @.resources[*].label" for label in labels)
+        assert {resource["derived-from-wrapper-input"] for resource in resources} == {root["name"]}
+
+
+@every_command
+def test_every_input_mount_is_filled_by_one_resource(name: str) -> None:
+    definition = definition_of(name)
+    read_only = [mount["name"] for mount in definition["mounts"] if not mount["writable"]]
+    for wrapper in definition["xnat"]:
+        filled = [resource["provides-files-for-command-mount"] for resource in wrapper["derived-inputs"]]
+        assert filled == read_only
 
 
 @pytest.mark.requirement("M-22", "M-24")
@@ -129,6 +142,7 @@ def test_resources_have_the_names_that_the_way_of_the_data_fixes() -> None:
         "dicom-to-nifti": {"nifti": "NIFTI", "conversion": "CONVERSION"},
         "deface": {"defaced": "NIFTI_DEFACED", "qc": "DEFACE_QC"},
         "clean-header": {"clean": "DICOM_CLEAN"},
+        "nifti-to-dicom": {"dicom": "DICOM_DEFACED"},
         "scramble-clinical": {"clinical": "CLINICAL"},
     }
 

@@ -141,7 +141,7 @@ def test_a_missing_input_and_a_missing_output_are_named(bench: Bench) -> None:
     bench.output.rmdir()
     assert bench.run(command_doing(_good)) == 2
     assert bench.err.getvalue().splitlines() == [
-        "failed: The input folder does not exist. Mount the resource there. [input-missing]",
+        "failed: An input folder does not exist. Mount the resource there. [input-missing]",
         "failed: The output folder does not exist. Mount a writable folder there. [output-missing]",
     ]
 

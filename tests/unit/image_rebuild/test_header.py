@@ -83,6 +83,9 @@ def test_every_frame_of_an_enhanced_object_names_its_source_frame(
     [(old, new)] = _objects(case(kind))
     assert new.NumberOfFrames == old.NumberOfFrames
     assert new.ImageType[0] == "DERIVED"
+    [study] = new.SourceImageEvidenceSequence
+    assert study.StudyInstanceUID == old.StudyInstanceUID
+    assert study.ReferencedSeriesSequence[0].SeriesInstanceUID == old.SeriesInstanceUID
     _says_defaced(new)
     for number, group in enumerate(new.PerFrameFunctionalGroupsSequence, 1):
         source = group.DerivationImageSequence[0].SourceImageSequence[0]
@@ -103,7 +106,8 @@ def test_thumbnails_overlays_and_private_pictures_do_not_come_along(
         data = pydicom.dcmread(path)
         icon = Dataset()
         icon.Rows = icon.Columns = 64
-        icon.PixelData = b"FACE" * 1024
+        icon.BitsAllocated, icon.PixelRepresentation = 8, 0
+        icon.add_new(0x7FE00010, "OB", b"FACE" * 1024)
         data.IconImageSequence = [icon]
         data.add_new(0x60003000, "OW", b"FACE" * 100)
         data.private_block(0x0029, "A VENDOR", create=True).add_new(0x10, "OB", b"FACE" * 200)

@@ -110,6 +110,7 @@ def derive(source: Dataset, origin: Origin) -> FileDataset:
             remedy="Clean the headers first; only cleaned objects are rebuilt.",
         )
     old = (word(source, "SOPClassUID"), word(source, "SOPInstanceUID"))
+    evidence = _evidence(source, old)
     new = derived_uid("object", lethe.__version__, old[1], origin.digest)
     _strip(source)
     target = FileDataset("", {}, preamble=b"\0" * 128, file_meta=_meta(old[0], new))
@@ -119,6 +120,8 @@ def derive(source: Dataset, origin: Origin) -> FileDataset:
     target.SOPInstanceUID, target.SeriesInstanceUID = new, origin.series_uid
     if "ConcatenationUID" in target:
         target.ConcatenationUID = derived_uid("concatenation", target.ConcatenationUID, origin.digest)
+    if "PerFrameFunctionalGroupsSequence" in target:
+        target.SourceImageEvidenceSequence = Items([evidence])
     _say_derived(target, old)
     _say_defaced(target, origin)
     return target
@@ -215,6 +218,17 @@ def _say_defaced(target: Dataset, origin: Origin) -> None:
     target.ContributingEquipmentSequence = Items(
         [*(target.get("ContributingEquipmentSequence") or []), equipment]
     )
+
+
+def _evidence(source: Dataset, old: tuple[str, str]) -> Dataset:
+    """Return where the source is found: study, series, object."""
+    instance, series, study = Dataset(), Dataset(), Dataset()
+    instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID = old
+    series.SeriesInstanceUID = source.SeriesInstanceUID
+    series.ReferencedSOPSequence = Items([instance])
+    study.StudyInstanceUID = source.StudyInstanceUID
+    study.ReferencedSeriesSequence = Items([series])
+    return study
 
 
 def _code(code: Code) -> Dataset:
