@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lethe.image.deface import morph
-from lethe.image.deface.grid import Reducer, to_grid
+from lethe.image.deface.grid import Grid, Reducer, to_grid
+from lethe.image.deface.head import Head
 from lethe.image.deface.io import open_volume, slabs
 from lethe.image.deface.pack import GzipWriter
-from lethe.image.deface.region import face_sector
+from lethe.image.deface.region import _ears, face_sector
 from lethe.image.deface.scene import Modality, read_scene
 from lethe.image.deface.template import Template
 
@@ -143,3 +144,19 @@ def test_a_sidecar_says_which_modality_it_is(tmp_path: Path) -> None:
     assert read_scene(open_volume(path), "auto").modality is Modality.MR
     (tmp_path / "a.json").write_text('{"Modality": "MR"}')
     assert read_scene(open_volume(path), "auto").modality is Modality.MR
+
+
+def test_an_ear_that_touches_the_end_of_the_data_is_removed_too() -> None:
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = (-70.0, -100.0, -120.0)
+    shape = (79, 100, 110)
+    grid = Grid(np.zeros(shape, np.float32), np.ones(shape, bool), affine)
+    x, y, z = grid.coordinates(np.eye(4))
+    skull = (x / 70) ** 2 + (y / 90) ** 2 + (z / 90) ** 2 < 1
+    ear = (x > 60) & (np.abs(y + 20) < 8) & (np.abs(z + 40) < 14)
+    head = Head(grid, skull | ear, Modality.CT, -250.0)
+    ear &= ~skull
+    removed = _ears(head, x, y, z)
+    assert ear[-1].any()
+    assert removed[-3:][ear[-3:]].all()
+    assert removed[ear].mean() > 0.85

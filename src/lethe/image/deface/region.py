@@ -19,6 +19,7 @@ from .scene import Modality
 _HEIGHTS = (-140.0, -90.0, -45.0, -25.0, 0.0, 14.0)
 _DEPTHS = (38.0, 40.0, 44.0, 50.0, 66.0, 84.0)
 _TOP, _BOTTOM = 14.0, -168.0
+_BESIDE = 10  # grid cells, more than the radius of the opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,10 @@ def choose(head: Head, pose: Alignment, protection: Protection) -> Region:
 def _ears(head: Head, x: Array3, y: Array3, z: Array3) -> Mask:
     """Everything at the side that is not the smooth head; thin ears vanish with the head rest in the mask."""
     box = (np.abs(x) > 56.0) & (y > -62.0) & (y < 26.0) & (z > -100.0) & (z < 4.0)
-    lump = opened(head.mask | ~head.grid.valid, 14.0, head.grid.spacing)
-    return np.asarray(box & ~erode(lump, 2.5, head.grid.spacing))
+    # where the data end at an ear, nothing lies beside it: else the end of the data would hold the ear up
+    beside = ((_BESIDE, _BESIDE), (0, 0), (0, 0))
+    lump = erode(opened(np.pad(head.mask, beside), 14.0, head.grid.spacing), 2.5, head.grid.spacing)
+    return np.asarray(box & ~lump[_BESIDE:-_BESIDE])
 
 
 def tissue(head: Head) -> Mask:
