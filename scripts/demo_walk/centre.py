@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from lethe.errors import Refused, Unavailable
 from lethe.governance.collection import Collection
 from lethe.release.publication import PlannedSeries, plan_publication
-from lethe.xnat import commands, projects, publish, resources
+from lethe.xnat import clinical, commands, projects, publish, resources
 from lethe.xnat.client import Archive
 from lethe.xnat.intake import Scan, resource_labels, scans, series_of
 
@@ -143,17 +142,11 @@ def scramble(
         raise Refused("scramble", f"Scrambling the table ended as {ended.status}: {ended.reason}.")
 
 
-def clinical_prids(archive: Archive, collection: Collection) -> frozenset[str]:
-    """Return the PRIDs of the scrambled table."""
-    files = resources.list_files(archive, f"/data/projects/{collection.intake}/resources/CLINICAL")
-    text = archive.request("GET", files["clinical.csv"]["URI"], "read the scrambled table").text
-    return frozenset(row["prid"] for row in csv.DictReader(io.StringIO(text)))
-
-
 def publish_passed(archive: Archive, collection: Collection, progress: Progress) -> list[Row]:
     """Publish what passed every gate and return the closing table."""
     found = series_of(archive, collection.intake)
-    prids = clinical_prids(archive, collection)
+    released = clinical.released_rows(archive, collection.intake)
+    prids = frozenset(released)
     planned = {
         (one.series.session, one.series.scan): one
         for one in plan_publication([series for _, series in found], prids)
@@ -165,8 +158,15 @@ def publish_passed(archive: Archive, collection: Collection, progress: Progress)
     }
     publish.publish(archive, collection, pairs, session_types=types, progress=progress)
     publish.publish_clinical(archive, collection)
+    clinical.put_rows(archive, collection.name, released)
     failures = _failures(archive, collection)
     return [_row(scan, one, scan.prid in prids, failures.get(scan.uri, "")) for scan, one in pairs]
+
+
+def backends(archive: Archive, collection: Collection) -> dict[str, int]:
+    """Return how many runs went through Docker and how many as processes."""
+    runs = commands.containers(archive, collection.intake)
+    return dict(sorted(Counter(str(row.get("lethe-backend", "docker")) for row in runs).items()))
 
 
 def _failures(archive: Archive, collection: Collection) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The demo's own hospital: twelve invented patients, one of them with a real head CT."""
+"""The demo's own hospital: thirteen invented patients, one with a real head CT, one who refused."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from demo_walk.places import Places
-from demo_walk.source import PATIENT_COLUMN, Progress, Source
+from demo_walk.source import PATIENT_COLUMN, Progress, Source, choose
 from kit import cranium, kinds, phantom, series, tables, vendor
 from kit.people import Person, people
 from lethe.clinical import Dictionary, read_table
 from lethe.files import write_bytes
 from lethe.quality.preflight import look
 
-PATIENTS = 12
+PATIENTS = 13  # the last one has refused the use of routine data
 _NO_CRANIUM = "cranium-missing.txt"
 # real objects of several vendors, one patient each
 _SAMPLES = (
@@ -42,13 +42,15 @@ def kit_source(places: Places, progress: Progress) -> Source:
     reason = places.hospital / _NO_CRANIUM
     notes = (f"The head is synthetic: {reason.read_text().strip()}",) if reason.exists() else ()
     rows = read_table(table, dictionary, patient_column=PATIENT_COLUMN)
-    return Source(dicom, look(dicom), rows, dictionary, planted, 0, own=False, notes=notes)
+    return Source(
+        dicom, look(dicom), choose(rows, dictionary), dictionary, planted, 0, own=False, notes=notes
+    )
 
 
 def _make(places: Places, dicom: Path, persons: list[Person], progress: Progress) -> None:
     work = places.hospital / "dicom.partial"
     shutil.rmtree(work, ignore_errors=True)
-    tables.clinical_table(persons, places.hospital / "table.csv")
+    tables.clinical_table(persons, places.hospital / "table.csv", opted_out=persons[-1:])
     fetched = cranium.fetch()
     if fetched.volume is None:
         write_bytes(places.hospital / _NO_CRANIUM, (fetched.reason + "\n").encode())
@@ -80,4 +82,5 @@ def _makers(head: phantom.Volume, persons: list[Person], root: Path) -> list[Cal
             )
             for place, name in enumerate(_SAMPLES)
         ),
+        lambda: vendor.write_sample("ct-jpeg-2000", root / "13" / "sample", person=persons[12]),
     ]

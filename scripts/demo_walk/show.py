@@ -20,6 +20,9 @@ _COLUMNS = {
 }
 
 
+_BACKENDS = {"docker": "Docker containers", "process": "processes (no Docker engine was used)"}
+
+
 def closing_table(console: Console, summary: dict[str, Any]) -> None:
     """Print one line a series, then why what was held back was held back."""
     table = Table(
@@ -46,6 +49,8 @@ def figures(console: Console, summary: dict[str, Any]) -> None:
         f"{counts['quarantined']} quarantined at the hospital, {counts['patients']} patients, "
         f"{counts['clinical_rows']} clinical rows."
     )
+    runs = ", ".join(f"{count} by {_BACKENDS[name]}" for name, count in summary["backends"].items())
+    console.print(f"Commands launched through the Container Service: {runs}.")
     search = summary["search"]
     verdict = "[green]none found[/]" if search["found"] == 0 else f"[red]{search['found']} FOUND[/]"
     console.print(
@@ -56,6 +61,6 @@ def figures(console: Console, summary: dict[str, Any]) -> None:
         console.print(f"{search['too_short']} identifiers are too short to search for without false alarms.")
     console.print(f"Intake session sealed: {summary['destruction_record']}")
     for note in summary["notes"]:
-        console.print(f"[yellow]{note}[/]")
+        console.print(note, style="yellow", markup=False)
     for name, where in summary["pictures"].items():
         console.print(f"{name}: {where}")

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pydicom
 
 from demo_walk.places import Places
 from demo_walk.server import Server
-from lethe.clinical import Dictionary, link_table, write_table
+from demo_walk.source import PATIENT_COLUMN, Source
+from lethe.clinical import link_table, write_table
 from lethe.errors import Refused
 from lethe.files import write_bytes
 from lethe.governance.collection import Collection
@@ -22,6 +22,7 @@ from lethe.xnat import send
 from lethe.xnat.client import Archive
 
 Progress = Callable[[int, int], None]
+_LINKS = "to-send"
 
 
 def intake_session(places: Places, patients: list[str]) -> IntakeSession:
@@ -30,6 +31,28 @@ def intake_session(places: Places, patients: list[str]) -> IntakeSession:
     session.assign(patients)
     session.write_lookup_table(places.site / "lookup.properties")
     return session
+
+
+def without_refused(places: Places, source: Source) -> tuple[Path, int]:
+    """Return a folder without the objects of patients who refused, and how many these were.
+
+    It holds links to the hospital's files, so that what is left out is never even read by the cleaning.
+    """
+    if not source.chosen.refused:
+        return source.dicom, 0
+    folder = places.hospital / _LINKS
+    shutil.rmtree(folder, ignore_errors=True)
+    left_out = 0
+    for path in source.found.objects:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["PatientID"])
+        if str(header.get("PatientID", "")).strip() in source.chosen.refused:
+            left_out += 1
+            continue
+        link = folder / path.relative_to(source.dicom)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path.resolve())
+    folder.mkdir(exist_ok=True)
+    return folder, left_out
 
 
 def clean_headers(places: Places, dicom: Path, collection: Collection, progress: Progress) -> TreeReport:
@@ -89,11 +112,11 @@ def check_arrival(places: Places, archived: int) -> None:
         )
 
 
-def linked_table(
-    places: Places, table: pd.DataFrame, dictionary: Dictionary, session: IntakeSession, patient_column: str
-) -> tuple[Path, Path]:
-    """Write the table under PRIDs with shifted dates, and the noise key; return both paths."""
-    linked = link_table(table, dictionary, session.assignments, patient_column=patient_column)
+def linked_table(places: Places, source: Source, session: IntakeSession) -> tuple[Path, Path]:
+    """Write the eligible rows under PRIDs with shifted dates, and the noise key; return both paths."""
+    linked = link_table(
+        source.chosen.table, source.dictionary, session.assignments, patient_column=PATIENT_COLUMN
+    )
     write_table(linked, places.site / "table.csv")
     write_bytes(places.site / "noise.key", (session.noise_key.hex() + "\n").encode(), mode=0o600)
     return places.site / "table.csv", places.site / "noise.key"
@@ -104,3 +127,4 @@ def destroy_workplace(places: Places) -> None:
     for name in ("table.csv", "noise.key", "sent"):
         vault.destroy(places.site / name)
     shutil.rmtree(places.site / "cleaned", ignore_errors=True)
+    shutil.rmtree(places.hospital / _LINKS, ignore_errors=True)

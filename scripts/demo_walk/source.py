@@ -13,15 +13,44 @@ import pydicom
 
 from demo_walk.places import Places
 from lethe.clinical import Dictionary, Role, read_table
+from lethe.clinical.eligibility import RuleSet, select
+from lethe.clinical.rows import row_numbers
 from lethe.errors import Misconfigured, Refused
 from lethe.files import write_json
 from lethe.quality.preflight import Preflight, look
 
 Progress = Callable[[int, int], None]
 PATIENT_COLUMN = "patient_id"
+OPT_OUT = "opt-out"
 # shorter strings stand in any large file by chance; how many were too short is told
 SHORTEST_SEARCHED = 6
 _IDENTIFYING = ("PatientID", "PatientName", "AccessionNumber", "ReferringPhysicianName", "StudyID")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Rows that belong into the collection, who refused, and why the others were left out."""
+
+    table: pd.DataFrame
+    refused: frozenset[str]
+    excluded: int
+    notes: tuple[str, ...]
+
+
+def choose(table: pd.DataFrame, dictionary: Dictionary) -> Chosen:
+    """Apply the eligibility rules; of a patient who refused neither row nor image may leave the hospital."""
+    rules = RuleSet.load(dictionary)
+    selection = select(table, dictionary, rules)
+    told = selection.as_dict(rules)
+    notes = [
+        f"Left out of the clinical table: {count} rows ({told['reasons'][name]})."
+        for name, count in told["excluded_by"].items()
+        if count
+    ]
+    refusing = {row for row, names in selection.excluded if OPT_OUT in names}
+    patients = zip(row_numbers(table), table[PATIENT_COLUMN], strict=True)
+    refused = frozenset(patient.strip() for row, patient in patients if row in refusing)
+    return Chosen(selection.table, refused, len(selection.excluded), tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +59,7 @@ class Source:
 
     dicom: Path
     found: Preflight
-    table: pd.DataFrame
+    chosen: Chosen
     dictionary: Dictionary
     planted: tuple[str, ...]
     too_short: int
@@ -39,8 +68,9 @@ class Source:
 
     @property
     def patients(self) -> list[str]:
-        """Original patient IDs of images and table, each once."""
-        return list(dict.fromkeys([*self.found.patients, *self.table[PATIENT_COLUMN]]))
+        """Original patient IDs of images and table, each once, without those who refused."""
+        every = dict.fromkeys([*self.found.patients, *self.chosen.table[PATIENT_COLUMN]])
+        return [patient for patient in every if patient not in self.chosen.refused]
 
 
 def check_same_input(places: Places, dicom: Path | None, table: Path | None) -> None:
@@ -79,7 +109,8 @@ def own_source(dicom: Path, table: Path, progress: Progress) -> Source:
     found = look(dicom, progress)
     values = _identifiers(found, rows, dictionary)
     long_enough = tuple(sorted(value for value in values if len(value) >= SHORTEST_SEARCHED))
-    return Source(dicom, found, rows, dictionary, long_enough, len(values) - len(long_enough), own=True)
+    short = len(values) - len(long_enough)
+    return Source(dicom, found, choose(rows, dictionary), dictionary, long_enough, short, own=True)
 
 
 def _identifiers(found: Preflight, table: pd.DataFrame, dictionary: Dictionary) -> set[str]:

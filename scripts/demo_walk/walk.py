@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from rich.progress import (
 from demo_walk import centre, site
 from demo_walk.places import Places
 from demo_walk.server import Server
-from demo_walk.source import PATIENT_COLUMN, Source
+from demo_walk.source import Source
 from lethe.errors import Refused
 from lethe.files import write_json
 from lethe.governance.collection import Collection
@@ -89,7 +90,8 @@ def _to_publication(
     advance = step("Giving PRIDs and date shifts")
     session = site.intake_session(places, source.patients)
     advance(len(source.patients), len(source.patients))
-    tree = site.clean_headers(places, source.dicom, collection, step("Cleaning DICOM headers"))
+    dicom, kept_back = site.without_refused(places, source)
+    tree = site.clean_headers(places, dicom, collection, step("Cleaning DICOM headers"))
     with connect(server.url, "admin", server.passwords["admin"]) as admin:
         advance = step("Creating the collection")
         centre.make_collection(admin, collection)
@@ -101,7 +103,7 @@ def _to_publication(
         sessions = archive_sessions(archive, collection.intake)
         site.check_arrival(places, centre.archived_objects(archive, collection))
         advance(sessions or 1, sessions or 1)
-        files = site.linked_table(places, source.table, source.dictionary, session, PATIENT_COLUMN)
+        files = site.linked_table(places, source, session)
         centre.upload_table(archive, collection, list(files))
         centre.scramble(archive, collection, wrappers, step("Scrambling the clinical table"))
         centre.convert(archive, collection, wrappers, step("Converting to NIFTI"))
@@ -109,6 +111,7 @@ def _to_publication(
         centre.clean(archive, collection, wrappers, step("Cleaning headers of the rest"))
     with connect(server.url, "admin", server.passwords["admin"]) as admin:
         rows = centre.publish_passed(admin, collection, step("Publishing what passed"))
+        backends = centre.backends(admin, collection)
         pictures = _pictures(admin, places, collection, source)
     return {
         "stage": "published",
@@ -120,19 +123,26 @@ def _to_publication(
             "by_rest": by_rest,
             "quarantined": len(tree.quarantined),
             "patients": len(source.patients),
-            "clinical_rows": len(source.table),
+            "clinical_rows": len(source.chosen.table),
+            "clinical_rows_left_out": source.chosen.excluded,
+            "objects_of_refusals": kept_back,
         },
-        "notes": [*source.notes, *_quarantine_notes(tree)],
+        "backends": backends,
+        "notes": [*source.notes, *source.chosen.notes, *_refusal_notes(kept_back), *_quarantine_notes(tree)],
         "pictures": pictures,
     }
 
 
+def _refusal_notes(kept_back: int) -> list[str]:
+    if not kept_back:
+        return []
+    return [f"Not sent: {kept_back} objects of patients who refused the use of routine data."]
+
+
 def _quarantine_notes(tree: TreeReport) -> list[str]:
-    reasons: dict[str, int] = {}
-    for _number, code, _reason in tree.quarantined:
-        reasons[code] = reasons.get(code, 0) + 1
+    reasons = Counter(reason for _number, _code, reason in tree.quarantined)
     return [
-        f"Quarantined at the hospital: {count} objects ({code})." for code, count in sorted(reasons.items())
+        f"Quarantined at the hospital: {count} objects. {reason}" for reason, count in sorted(reasons.items())
     ]
 
 
