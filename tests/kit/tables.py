@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,13 +12,20 @@ from kit.people import Person
 from lethe.clinical.dictionary import Dictionary, Role, Type, Variable
 
 
-def clinical_table(people: Sequence[Person], path: Path, seed: int = 1) -> Path:
-    """Write a CSV with every variable of the stroke dictionary, one row per person, and return its path."""
+def clinical_table(
+    people: Sequence[Person], path: Path, seed: int = 1, opted_out: Collection[Person] = ()
+) -> Path:
+    """Write a CSV with every variable of the stroke dictionary, one row per person, and return its path.
+
+    Those of `opted_out` have refused the use of their routine data.
+    """
     dictionary = Dictionary.load()
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(dictionary.variables))
         writer.writeheader()
-        writer.writerows(clinical_row(person, dictionary, seed) for person in people)
+        for person in people:
+            refused = {"opt_out": "1"} if person in opted_out else {}
+            writer.writerow(clinical_row(person, dictionary, seed) | refused)
     return path
 
 

@@ -18,7 +18,8 @@ from demo_walk.server import Server, archive, free_port
 from kit.people import Person, people
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENTS = 12
+PATIENTS = 13
+REFUSED = 1  # the last one of them
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -16,7 +17,7 @@ import pytest
 from scipy import ndimage
 
 from lethe.identity.leftovers import search
-from system.conftest import PATIENTS, Walked, run_demo
+from system.conftest import PATIENTS, REFUSED, Walked, run_demo
 
 pytestmark = pytest.mark.system
 
@@ -55,9 +56,42 @@ def test_no_planted_identifier_is_left_anywhere(walked):
 def test_every_patient_has_one_prid_in_images_and_table(walked):
     table = stored(walked, "CLINICAL", "clinical.csv", "DEMO")[0].read_text().splitlines()
     prids = [line.split(",")[0] for line in table[1:]]
-    assert len(set(prids)) == PATIENTS
+    assert len(set(prids)) == PATIENTS - REFUSED
     assert all(PRID.fullmatch(prid) for prid in prids)
     assert {row["patient"] for row in walked.summary["rows"]} <= set(prids)
+
+
+@pytest.mark.requirement("M-12", "M-14")
+def test_nothing_of_a_patient_who_refused_leaves_the_hospital(walked):
+    counts, notes = walked.summary["counts"], " ".join(walked.summary["notes"])
+    assert counts["clinical_rows_left_out"] == REFUSED
+    assert counts["objects_of_refusals"] >= 1
+    assert counts["patients"] == counts["clinical_rows"] == PATIENTS - REFUSED
+    assert "use of routine data was refused" in notes
+    assert "Not sent:" in notes
+    refusing = walked.people[-1]
+    sent = [path for path in walked.folder.rglob("*") if path.is_file() and "hospital" not in path.parts]
+    assert sent
+    assert (
+        search([path for path in walked.folder.iterdir() if path.name != "hospital"], refusing.planted())
+        == []
+    )
+
+
+@pytest.mark.requirement("M-33", "M-39")
+def test_a_published_subject_carries_its_released_row(walked, get):
+    table = stored(walked, "CLINICAL", "clinical.csv", "DEMO")[0].read_text().splitlines()
+    rows_by_prid = {row["prid"]: row for row in csv.DictReader(table)}
+    subjects = get("member", "/data/projects/DEMO/subjects?format=json").json()["ResultSet"]["Result"]
+    assert subjects
+    for subject in subjects:
+        item = get("member", f"/data/projects/DEMO/subjects/{subject['label']}?format=json").json()["items"][
+            0
+        ]
+        lists = [child for child in item["children"] if child["field"] == "fields/field"]
+        told = {one["data_fields"]["name"]: one["data_fields"]["field"] for one in lists[0]["items"]}
+        wanted = rows_by_prid[subject["label"]]
+        assert told == {name: text for name, text in wanted.items() if text and name != "prid"}
 
 
 @pytest.mark.requirement("M-22", "T-9")
