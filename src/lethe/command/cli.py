@@ -22,6 +22,7 @@ from lethe.command.progress import Progress
 from lethe.command.supervise import supervise
 
 NAMES = (
+    "check-quality",
     "clean-header",
     "deface",
     "dicom-to-nifti",

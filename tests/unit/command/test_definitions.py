@@ -139,6 +139,7 @@ def test_resources_have_the_names_that_the_way_of_the_data_fixes() -> None:
         for name in NAMES
     }
     assert labels == {
+        "check-quality": {"qc": "QC"},
         "dicom-to-nifti": {"nifti": "NIFTI", "conversion": "CONVERSION"},
         "deface": {"defaced": "NIFTI_DEFACED", "qc": "DEFACE_QC"},
         "clean-header": {"clean": "DICOM_CLEAN"},
