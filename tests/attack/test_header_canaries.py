@@ -42,7 +42,7 @@ def _scripts(profile: str) -> list[Anonymizer]:
 @pytest.mark.requirement("M-21", "M-29", "E-40")
 @pytest.mark.parametrize("explicit", [True, False], ids=["explicit", "implicit"])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("profile", ["stroke", "strict"])
+@pytest.mark.parametrize("profile", ["stroke", "strict", "pet-suv"])
 def test_no_canary_survives_a_profile(profile: str, kind: str, explicit: bool, tmp_path: Path) -> None:
     corpus = Corpus(explicit)
     source = tmp_path / "in"

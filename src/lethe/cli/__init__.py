@@ -24,7 +24,7 @@ NOUNS = {
     "command": "Commands of the Container Service: register, enable, launch, bulk, status, logs, kill.",
     "image": "Images: lane, convert, de-face.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
-    "profile": "Header profiles: run a CTP anonymizer script.",
+    "profile": "Header profiles: apply, lint, audit, rehearse, compile, describe.",
 }
 
 

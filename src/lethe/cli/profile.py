@@ -22,8 +22,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from lethe.cli import profile_study
 from lethe.errors import Misconfigured
-from lethe.files import write_bytes, write_json
+from lethe.files import write_json
 from lethe.header import (
     Anonymizer,
     FilterStage,
@@ -41,10 +42,9 @@ from lethe.header import (
 )
 from lethe.header.findings import Severity
 from lethe.header.lint import lint
-from lethe.header.profile import compile_profile, load_profile
 from lethe.header.script import read_script
 
-HELP = "Header profiles: run a CTP anonymizer script."
+HELP = "Header profiles: run, check, audit, rehearse and compile CTP anonymizer scripts."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 _EXITS = {"OK": 0, "QUARANTINE": 3, "SKIP": 4, "ABORT": 5}
 
@@ -218,20 +218,7 @@ def _print_findings(rows: list[list[str]]) -> None:
     Console().print(table if rows else "No findings.")
 
 
-@app.command("compile")
-def compile_yaml(
-    profile: Annotated[Path, typer.Argument(help="Profile (YAML).")],
-    target: Annotated[Path, typer.Argument(help="Script to write.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say whether the script would change.")
-    ] = False,
-) -> None:
-    """Compile a profile into a CTP anonymizer script.
-
-    Example: lethe profile compile ctp-profiles/profiles/stroke.yaml ctp-profiles/client/stroke.script
-    """
-    text = compile_profile(load_profile(profile)).encode()
-    same = target.is_file() and target.read_bytes() == text
-    if not dry_run and not same:
-        write_bytes(target, text)
-    sys.stdout.write(json.dumps({"changed": not same, "written": not dry_run and not same}) + "\n")
+app.command("audit")(profile_study.audit_script)
+app.command("rehearse")(profile_study.rehearse_scripts)
+app.command("compile")(profile_study.compile_yaml)
+app.command("describe")(profile_study.describe_profiles)

@@ -1,7 +1,7 @@
 """CTP anonymizer scripts: parse, run, check; lookup tables; profiles."""
 
 from lethe.header.anonymizer import Anonymizer, HeaderOutcome
-from lethe.header.loading import bundled_script, load_script
+from lethe.header.loading import bundled_profile, bundled_script, load_script
 from lethe.header.lookup import IntegerTable, LookupTable, load_lookup
 from lethe.header.objectfilter import ObjectFilter, load_filter
 from lethe.header.pixelscript import PixelScript, load_pixel_script
@@ -24,6 +24,7 @@ __all__ = [
     "UnloadableScript",
     "apply_file",
     "apply_tree",
+    "bundled_profile",
     "bundled_script",
     "load_filter",
     "load_lookup",

@@ -130,8 +130,11 @@ class Audit:
         }
 
 
-class _AnyPatient(LookupTable):
+class AnyPatient(LookupTable):
     """A lookup table that knows every patient."""
+
+    def __init__(self) -> None:
+        super().__init__({"prid/any": "A1B2"})
 
     def find(self, kind: str, key: str) -> str | None:
         return {"shift": "-12", "prid": "A1B2"}.get(kind, "1/1/1990" if "date" in kind.lower() else "7")
@@ -156,7 +159,7 @@ def audit(script: Script, *, edition: str = EDITION, options: Sequence[str] | No
     """
     table = load_table(edition)
     chosen = tuple(options) if options is not None else claimed_options(script)
-    engine = Anonymizer(script, _AnyPatient({"a/b": "c"}), as_ctp=True)
+    engine = Anonymizer(script, AnyPatient(), as_ctp=True)
     cleaned = _suits(engine)
     seen: dict[str, list[tuple[Plant, Act]]] = {row.tag: [] for row in table.rows}
     for group in plants(table.rows, _places(script, table)).values():
@@ -268,5 +271,3 @@ def _verdict(demand: frozenset[str], plant: Plant, act: Act) -> Verdict:
 def _where(plant: Plant) -> str:
     place = " > ".join(keyword(tag) for tag in plant.place) or "top level"
     return f"{place}, {plant.vr}, {plant.kind}"
-
-

@@ -171,7 +171,7 @@ class Engine:
         scope = Scope(self.around, dataset, tag)
         constant = rule.expression.constant
         text = evaluate(rule.expression, scope) if constant is None else constant
-        if tag == METHOD_CODES and element.vr == "SQ":
+        if tag == METHOD_CODES:
             return self._method_codes(dataset, element, trim(text))
         result = trim(text)
         if REMOVE in result:
@@ -275,6 +275,10 @@ class Engine:
             return None
         if text in ("", KEEP):
             return self.copy(dataset, element)
+        if element.vr != "SQ":  # no item can be appended to it; only `reset` makes a new sequence
+            if "reset" not in map(str.strip, text.split("/")):
+                return self._refused(element.tag, self.copy(dataset, element))
+            return self._sequence(element.tag, self._codes(text, []), undefined=False)
         old = [
             (b"".join(self._bytes(item.dataset, self._copied(item.dataset))), item.undefined)
             for item in dataset.items(element)

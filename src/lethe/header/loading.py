@@ -10,7 +10,10 @@ from lethe.errors import Misconfigured
 from lethe.header.lint import fatal
 from lethe.header.script import Script, read_script
 
-_PLACES = {"stroke": "client", "strict": "client", "routing": "client", "net": "server"}
+_PLACES = {
+    **dict.fromkeys(("stroke", "strict", "pet-suv", "routing"), "client"),
+    **dict.fromkeys(("net", "net-pet-suv"), "server"),
+}
 
 
 def load_script(path: Path, *, as_ctp: bool = False, parameters: Mapping[str, str] | None = None) -> Script:
@@ -70,7 +73,7 @@ def _checked(text: str, parameters: Mapping[str, str]) -> Script:
 
 
 def bundled_script(name: str) -> Path:
-    """Return the path of a packaged script: ``stroke``, ``strict``, ``routing`` or ``net``.
+    """Return the path of a packaged script: ``stroke``, ``strict``, ``pet-suv``, ``routing``, ``net``, ...
 
     Raises
     ------
@@ -84,8 +87,25 @@ def bundled_script(name: str) -> Path:
             f"There is no packaged script {name!r}.",
             remedy=f"Use one of {', '.join(_PLACES)}.",
         )
-    installed = Path(str(resources.files("lethe"))) / "ctp-profiles" / folder / f"{name}.script"
-    in_tree = Path(__file__).parents[3] / "ctp-profiles" / folder / f"{name}.script"
+    return _packaged(f"{folder}/{name}.script")
+
+
+def bundled_profile(name: str) -> Path:
+    """Return the path of the profile (YAML) of a packaged script; ``routing`` has none.
+
+    Raises
+    ------
+    Misconfigured
+        There is no packaged profile of that name.
+    """
+    if name not in _PLACES or name == "routing":
+        raise Misconfigured("profile-name", f"There is no packaged profile {name!r}.")
+    return _packaged(f"profiles/{name}.yaml")
+
+
+def _packaged(name: str) -> Path:
+    installed = Path(str(resources.files("lethe"))) / "ctp-profiles" / name
+    in_tree = Path(__file__).parents[3] / "ctp-profiles" / name
     for path in (installed, in_tree):
         if path.is_file():
             return path

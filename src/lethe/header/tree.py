@@ -96,7 +96,7 @@ def apply_tree(
         _mark(scripts, target)
         _sweep(target)
     shelf = _Quarantine(None if dry_run else quarantine)
-    files = list(_files(source))
+    files = list(object_files(source))
     report = TreeReport()
     counts: Counter[str] = Counter()
     for number, path in enumerate(files, 1):
@@ -149,7 +149,7 @@ def _sweep(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _files(source: Path) -> Iterator[Path]:
+def object_files(source: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(source):
         folders.sort()
         for name in sorted(names):

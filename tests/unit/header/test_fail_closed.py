@@ -187,7 +187,9 @@ def test_an_object_without_sop_instance_is_quarantined() -> None:
 def test_an_opaque_sequence_is_not_passed() -> None:
     body = b"\xfe\xff\x00\xe0\x12\0\0\0" + _explicit(0x00100010, b"PN", b"SMITH^John")
     new = struct.pack("<HH", 0x0008, 0x1140) + b"UN\0\0" + struct.pack("<I", len(body)) + body
-    assert code(clean(STROKE, _with(to_bytes(ct()), new, 0x00100010))) == "not-a-sequence"
+    data = _with(to_bytes(ct()), new, 0x00100010)
+    assert code(clean(rules("00081140 @process()"), data)) == "not-a-sequence"
+    assert code(clean(STROKE, data)) == code(clean(STROKE, data, as_ctp=True)) == "script-quarantine"
 
 
 @pytest.mark.parametrize("rule", ["00080020 notadate", "00280010 many", "00080096 text"])

@@ -26,14 +26,14 @@ def _clean(script: object, dataset: Dataset) -> Dataset:
 
 
 @pytest.mark.requirement("E-47")
-@pytest.mark.parametrize("name", ["stroke", "strict", "net"])
+@pytest.mark.parametrize("name", ["stroke", "strict", "pet-suv", "net", "net-pet-suv"])
 def test_a_packaged_script_is_what_its_profile_compiles_to(name: str) -> None:
     compiled = compile_profile(load_profile(PROFILES / f"{name}.yaml"))
     assert bundled_script(name).read_text(encoding="utf-8") == compiled
 
 
 @pytest.mark.requirement("E-40")
-@pytest.mark.parametrize("name", ["stroke", "strict", "net"])
+@pytest.mark.parametrize("name", ["stroke", "strict", "pet-suv", "net", "net-pet-suv"])
 def test_a_packaged_script_has_no_finding(name: str) -> None:
     findings = lint(load_script(bundled_script(name)))
     assert [finding for finding in findings if finding.severity is not Severity.INFO] == []
