@@ -1,4 +1,4 @@
-"""``lethe image``: lane, convert, deface."""
+"""``lethe image``: lane, convert, deface, rebuild, check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from lethe.errors import Refused
 
-HELP = "Images: lane, convert, de-face."
+HELP = "Images: lane, convert, de-face, back to DICOM, check."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 Output = Annotated[Literal["table", "json"], typer.Option(help="How to print.")]
@@ -84,6 +84,45 @@ def deface(
             "De-facing could not be trusted; nothing was written.",
             remedy="Look at the reasons above; a person must decide.",
         )
+
+
+@app.command(epilog="Example: lethe image rebuild study/head defaced/ dicom/ --qc qc/")
+def rebuild(
+    dicom: Annotated[Path, typer.Argument(help="Folder with the cleaned objects of one series.")],
+    images: Annotated[Path, typer.Argument(help="De-faced NIfTI image, or the folder with all of them.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the new objects.")],
+    qc: Annotated[Path, typer.Option(help="What deface reported: verdict, mask, provenance.")],
+    output: Output = "table",
+    dry_run: Annotated[bool, typer.Option(help="Rebuild and check, but keep nothing.")] = False,
+) -> None:
+    """Put de-faced images back into DICOM objects of the kind they came from."""
+    import tempfile
+
+    from lethe.image.rebuild import cleared, nifti_files, rebuild_series
+
+    found = nifti_files(images)
+    clearance = cleared(found, qc)
+    with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
+        target = Path(folder) if dry_run else out
+        target.mkdir(parents=True, exist_ok=True)
+        rebuilt = rebuild_series(dicom, found, target, method=clearance.method, masks=clearance.masks)
+    _show({"verdict": clearance.verdict, **rebuilt.as_dict()}, output)
+
+
+@app.command(epilog="Example: lethe image check study/head --sheet sheet.png --output json")
+def check(
+    dicom: Annotated[Path, typer.Argument(help="Folder with the files of one series.")],
+    sheet: Annotated[Path | None, typer.Option(help="Write a picture with twelve slices.")] = None,
+    output: Output = "table",
+) -> None:
+    """Grade a series: header, slices, noise, sharpness, motion."""
+    from lethe.files import write_bytes
+    from lethe.quality.series import check_series
+
+    report = check_series(dicom)
+    if sheet is not None and report.sheet is not None:
+        write_bytes(sheet, report.sheet)
+    _show(report.as_dict(), output)
 
 
 def _show(facts: Mapping[str, object], output: str) -> None:

@@ -6,21 +6,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from lethe.command.inputs import counted, dicom_files, megabytes, resource_files
+from lethe.command.inputs import counted, dicom_files, megabytes
 from lethe.command.model import Command, Done, Job, Mount, Output
 from lethe.command.net import HEADER_ROOMS, SCRIPT, load_net, pass_net
 from lethe.command.provenance import numbered_inputs
-from lethe.errors import Refused
 
 
 def work(job: Job) -> Done:
     """Rebuild the objects of ``job.input`` with the images of ``job.mounts["nifti"]`` into ``dicom``."""
-    from lethe.image.rebuild import cleared, rebuild_series
+    from lethe.image.rebuild import cleared, nifti_files, rebuild_series
 
     files = dicom_files(job.input)
-    images = [path for path in resource_files(job.mounts["nifti"]) if path.name.endswith((".nii", ".nii.gz"))]
-    if not images:
-        raise Refused("no-image", "There is no NIfTI image.", remedy="De-face the scan first.")
+    images = nifti_files(job.mounts["nifti"])
     job.say(f"input: {counted(files, 'object')}, {counted(images, 'image')}, {megabytes(files + images)}")
     clearance = cleared(images, job.mounts["qc"])
     job.say(f"verdict of de-facing: {clearance.verdict}")

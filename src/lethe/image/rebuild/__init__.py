@@ -2,5 +2,6 @@
 
 from .clearance import Clearance, cleared
 from .engine import Rebuilt, rebuild_series
+from .volume import nifti_files
 
-__all__ = ["Clearance", "Rebuilt", "cleared", "rebuild_series"]
+__all__ = ["Clearance", "Rebuilt", "cleared", "nifti_files", "rebuild_series"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from lethe.errors import Refused
@@ -38,6 +39,21 @@ class Image:
     mask: NDArray[Any] | None
 
 
+def nifti_files(place: Path) -> list[Path]:
+    """Return the image at `place`, or all images below it if it is a folder, sorted.
+
+    Raises
+    ------
+    Refused
+        ``no-image`` when there is none.
+    """
+    found = [place] if place.is_file() else sorted(place.rglob("*.nii*"))
+    images = [path for path in found if path.is_file() and path.name.endswith((".nii", ".nii.gz"))]
+    if not images:
+        raise Refused("no-image", "There is no NIfTI image.", remedy="De-face the scan first.")
+    return images
+
+
 def open_images(images: Sequence[Path], masks: Sequence[Path] | None, work: Path) -> tuple[list[Image], str]:
     """Open the images, and their masks in the same order.
 
@@ -58,10 +74,8 @@ def open_images(images: Sequence[Path], masks: Sequence[Path] | None, work: Path
     Raises
     ------
     Refused
-        ``no-image``, ``not-nifti``, ``bad-affine``, ``mask-of-other-image``.
+        ``not-nifti``, ``bad-affine``, ``mask-of-other-image``.
     """
-    if not images:
-        raise Refused("no-image", "There is no NIfTI image.", remedy="De-face the scan first.")
     if masks is not None and len(masks) != len(images):
         raise _other_mask()
     opened, digest = [], hashlib.sha256()
@@ -77,7 +91,10 @@ def open_images(images: Sequence[Path], masks: Sequence[Path] | None, work: Path
 def _read(path: Path) -> Nifti:
     try:
         image = nifti.read(path)
-    except Refused as error:  # says what the converter did; here it is a file of the caller
+    except (
+        Refused,
+        HeaderDataError,
+    ) as error:  # the first says what the converter did; here it is a file of the caller
         raise _not_nifti() from error
     if not np.isfinite(image.affine).all() or abs(np.linalg.det(image.affine[:3, :3])) < 1e-6:
         raise Refused(
@@ -100,8 +117,6 @@ def _mask(path: Path, image: Nifti, plain: Path) -> NDArray[Any]:
 
 
 def _unpacked(path: Path, plain: Path) -> Path:
-    if not path.is_file():
-        raise Refused("no-image", "An image is not there.", remedy="De-face the scan first.")
     with path.open("rb") as stream:
         if stream.read(2) != _GZIP:
             return path
