@@ -28,8 +28,9 @@ def start_archive(root, users_file, *more):
     )
     command = [sys.executable, "-m", "lethe.cli", "archive", "serve", "--root", str(root), "--http", "0"]
     process = subprocess.Popen(
-        [*command, "--users", str(users_file), *more], stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+        [*command, "--users", str(users_file), *more],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, bufsize=1,
+    )  # fmt: skip
     said = []
     for line in process.stderr:
         said.append(line)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import re
-import signal
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +15,7 @@ import pytest
 import requests
 
 from contract.conftest import start_archive, stop_archive
-from contract.helpers import Site, dicom_zip
+from contract.helpers import Site
 
 pytestmark = [
     pytest.mark.contract,
@@ -103,64 +100,3 @@ def test_a_large_upload_needs_little_memory(tmp_path):
     stop_archive(process)
     assert row["Size"] == str(256 << 20)
     assert memory < 200 << 20
-
-
-def upload_until(stop, site, project, prefix, acknowledged):
-    """Upload small files until told to stop; note the digest of each that was acknowledged."""
-    number = 0
-    while not stop.is_set():
-        data, name = os.urandom(20_000), f"{prefix}-{number}"
-        number += 1
-        path = f"/data/projects/{project}/resources/R/files/{name}?inbody=true"
-        try:
-            if site.rq("PUT", path, data=data).status_code == 200:
-                acknowledged[name] = hashlib.md5(data).hexdigest()
-        except requests.RequestException:
-            return
-
-
-def import_until(stop, site, project, prefix):
-    """Import small sessions until told to stop."""
-    number = 0
-    path = f"/data/services/import?project={project}&dest=/archive&inbody=true"
-    while not stop.is_set():
-        number += 1
-        body = dicom_zip(pid=f"{prefix}N{number}")
-        try:
-            site.rq("POST", path, data=body, headers={"Content-Type": "application/zip"})
-        except requests.RequestException:
-            return
-
-
-def test_kill_9_leaves_a_clean_archive_and_keeps_what_was_acknowledged(tmp_path):
-    chance = random.Random(3)
-    root, users = tmp_path / "root", tmp_path / "users.json"
-    acknowledged, project = {}, None
-    for turn in range(4):
-        process, url = start_archive(root, users, "--backend", "process")
-        site, stop = Site(url), threading.Event()
-        project = project or site.new_project()
-        threads = [threading.Thread(target=import_until, args=(stop, site, project, f"T{turn}"))]
-        for worker in range(3):
-            arguments = (stop, site, project, f"{turn}-{worker}", acknowledged)
-            threads.append(threading.Thread(target=upload_until, args=arguments))
-        for thread in threads:
-            thread.start()
-        time.sleep(chance.uniform(0.3, 1.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        stop.set()
-        for thread in threads:
-            thread.join()
-    process, url = start_archive(root, users, "--backend", "process")
-    site = Site(url)
-    rows = site.rq("GET", f"/data/projects/{project}/resources/R/files").json()["ResultSet"]["Result"]
-    stored = {row["Name"]: row["digest"] for row in rows}
-    assert acknowledged
-    assert {name: stored.get(name) for name in acknowledged} == acknowledged
-    stop_archive(process)
-    more = ["--root", str(root), "--output", "json"]
-    done = subprocess.run([*LETHE, "check", *more], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    stats = subprocess.run([*LETHE, "stats", *more], capture_output=True, text=True)
-    assert '"projects": 1' in stats.stdout

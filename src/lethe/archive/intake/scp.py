@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -112,11 +113,12 @@ class _Spool(BytesIO):
         return path
 
     def discard(self) -> None:
-        if self._file is not None:
-            self._file.close()
         if self.path is not None:
             self.path.unlink(missing_ok=True)
             self.path = None
+        if self._file is not None:
+            with suppress(OSError):  # a full disk: what is still in the buffer cannot be written
+                self._file.close()
 
     def _open(self) -> BinaryIO:
         command = self._message.command_set
