@@ -42,6 +42,7 @@ from lethe.header import (
 )
 from lethe.header.findings import Severity
 from lethe.header.lint import lint
+from lethe.header.pipelinelint import lint_pipeline
 from lethe.header.script import read_script
 
 HELP = "Header profiles: run, check, audit, rehearse and compile CTP anonymizer scripts."
@@ -190,7 +191,9 @@ def _tree(
 
 @app.command("lint")
 def lint_script(
-    script: Annotated[str, typer.Argument(help="Script file, or stroke, strict, routing, net.")],
+    script: Annotated[
+        str, typer.Argument(help="Script, config.xml of CTP, or stroke, strict, pet-suv, net.")
+    ],
     lookup: Annotated[Path | None, typer.Option(help="The lookup table it will run with.")] = None,
     output: Annotated[str, typer.Option(help="table or json")] = "table",
 ) -> None:
@@ -202,7 +205,8 @@ def lint_script(
     if not path.is_file():
         raise Misconfigured("script-missing", "The script cannot be read.", remedy="Name an existing file.")
     table = None if lookup is None else load_lookup(lookup)
-    findings = lint(read_script(path.read_text(encoding="utf-8-sig")), table)
+    text = path.read_text(encoding="utf-8-sig")
+    findings = lint_pipeline(path) if "<Configuration" in text else lint(read_script(text), table)
     if output == "json":
         sys.stdout.write(json.dumps([finding.as_dict() for finding in findings]) + "\n")
     else:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pydicom.datadict import dictionary_VR
 
+from lethe.header.e1 import load_table
 from lethe.header.elements import PrivateTag
 from lethe.header.findings import Finding, Severity
 from lethe.header.lintcalls import check_expression
@@ -99,9 +100,10 @@ def _switches(script: Script) -> Iterator[Finding]:
             0,
             Severity.PHI,
             "unspecified",
-            "Attributes without a rule pass as they are.",
+            "Attributes without a rule pass as they are, sequences whole.",
             "Switch unspecifiedelements on.",
         )
+        yield from _uncovered(script)
         if "curves" in script.switches:
             yield Finding(
                 0,
@@ -139,6 +141,20 @@ def _switches(script: Script) -> Iterator[Finding]:
             "kept-group",
             f"All of group {group:04X} is kept, names included.",
             "Keep attributes, not the group.",
+        )
+
+
+def _uncovered(script: Script) -> Iterator[Finding]:
+    tags = [int(row.tag, 16) for row in load_table().attributes]
+    bare = [tag for tag in tags if tag not in script.standard and tag >> 16 != 2]
+    if bare:
+        names = ", ".join(keyword(tag) for tag in bare[:3])
+        yield Finding(
+            0,
+            Severity.PHI,
+            "e1-uncovered",
+            f"{len(bare)} attributes of PS3.15 Table E.1-1 have no rule: {names}, ...",
+            "Switch unspecifiedelements on; lethe profile audit lists them all.",
         )
 
 

@@ -66,7 +66,7 @@ def test_a_mistake_is_found_by_its_name(body: str, rule: str) -> None:
 
 def test_a_script_that_leaves_the_rest_is_found() -> None:
     found = _found(_rule("00100020", "X") + '<r en="T" t="curves">x</r>', safe=False)
-    assert found == {"unspecified", "curves", "private", "overlays"}
+    assert found == {"unspecified", "curves", "private", "overlays", "e1-uncovered"}
 
 
 def test_a_type_that_the_table_lacks_is_found() -> None:
@@ -99,3 +99,21 @@ def test_the_command_exits_one_on_an_error(
     assert all(
         {"line", "severity", "rule", "sentence", "remedy"} == set(f) for f in json.loads(result.stdout)
     )
+
+
+@pytest.mark.requirement("E-51")
+@pytest.mark.parametrize(
+    ("body", "rule", "severity"),
+    [
+        ("<r en='T' t='unspecifiedelements'>x</r>", "charset", Severity.INFO),
+        ("<k en='T' t='safeprivateelements'>x</k>", "safe-private", Severity.INFO),
+        (_rule("00280106", "@always()1"), "multi-vr", Severity.INFO),
+        (_rule("00100020", "@remove()"), "e1-uncovered", Severity.PHI),
+        (_rule("00100020", "@skip()"), "skip", Severity.FATAL),
+        ("<r en='T' t='everything'>x</r>", "unknown-switch", Severity.FATAL),
+    ],
+)
+def test_a_finding_has_its_severity_and_a_remedy(body: str, rule: str, severity: Severity) -> None:
+    findings = lint(read_script(f"<script>{body}</script>"))
+    assert {f.severity for f in findings if f.rule == rule} == {severity}
+    assert all(finding.remedy and finding.sentence.endswith(".") for finding in findings)
