@@ -178,13 +178,16 @@ def read_instance(path: Path) -> Instance:
 def dicom_files(folder: Path) -> list[Path]:
     """Return the files below `folder` that could be DICOM, in a stable order.
 
-    Catalogue files of the archive and hidden files are left out; everything else counts, so that a
-    damaged object is noticed and not skipped.
+    Catalogue files of the archive, hidden files and the record that our own commands put beside objects
+    are left out; everything else counts, so that a damaged object is noticed and not skipped.
     """
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".") and not path.name.endswith("_catalog.xml")
+        if path.is_file()
+        and not path.name.startswith(".")
+        and not path.name.endswith("_catalog.xml")
+        and path.name != "provenance.json"
     )
 
 

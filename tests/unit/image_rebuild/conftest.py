@@ -18,9 +18,11 @@ from kit.enhanced import write_enhanced
 from kit.people import Person, people
 from kit.series import tilted, write_series
 from lethe.image.convert import convert_series
+from lethe.image.rebuild import Rebuilt, rebuild_series
 
 COARSE = (9.0, 9.0, 14.0)
 AIR = -1000.0
+METHOD = "stand-in 1"
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def write_kind(kind: str, folder: Path, person: Person) -> None:
         _rewrite(folder)
     elif kind in ("dynamic", "multi-echo"):
         write = kinds.write_dynamic_mr if kind == "dynamic" else kinds.write_multi_echo
-        write(mr, folder, person=person)
+        few = {"times": 3} if kind == "dynamic" else {"echoes": (5.0, 12.0)}
+        write(mr, folder, person=person, **few)
         _rewrite(folder)
     elif kind == "scaled":
         # a slope of its own for each slice, as some MR scanners write
@@ -130,6 +133,24 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, person: Person) -> Callab
         return made[kind]
 
     return prepare
+
+
+@pytest.fixture(scope="session")
+def rebuilt(
+    prepared: Callable[[str], Case], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[Case, Rebuilt]]:
+    """Return a function that gives the case of a kind with what it was rebuilt to; not to be changed."""
+    made: dict[str, tuple[Case, Rebuilt]] = {}
+
+    def rebuild(kind: str) -> tuple[Case, Rebuilt]:
+        if kind not in made:
+            case = prepared(kind)
+            out = tmp_path_factory.mktemp(f"{kind}-rebuilt")
+            facts = rebuild_series(case.dicom, case.images, out, method=METHOD, masks=case.masks)
+            made[kind] = (Case(case.dicom, case.images, case.masks, out), facts)
+        return made[kind]
+
+    return rebuild
 
 
 @pytest.fixture

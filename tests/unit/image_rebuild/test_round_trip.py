@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,25 +12,21 @@ import numpy as np
 import pytest
 
 from lethe.image.convert import convert_series
-from lethe.image.rebuild import rebuild_series
+from lethe.image.rebuild import Rebuilt, rebuild_series
 
-from .conftest import KINDS, Case
+from .conftest import KINDS, METHOD, Case
 
-METHOD = "stand-in 1"
+Rebuild = Callable[[str], tuple[Case, Rebuilt]]
 every_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-def _rebuild(case: Case) -> Any:
-    return rebuild_series(case.dicom, case.images, case.out, method=METHOD, masks=case.masks)
 
 
 @every_kind
 @pytest.mark.requirement("M-27")
 def test_the_rebuilt_objects_convert_to_the_same_voxels_at_the_same_place(
-    case: Callable[[str], Case], kind: str, tmp_path: Path
+    rebuilt: Rebuild, kind: str, tmp_path: Path
 ) -> None:
-    made = case(kind)
-    assert _rebuild(made).voxels_changed > 0
+    made, facts = rebuilt(kind)
+    assert facts.voxels_changed > 0
     again = tmp_path / "again"
     again.mkdir()
     converted = convert_series(made.out, again)
@@ -44,9 +41,8 @@ def test_the_rebuilt_objects_convert_to_the_same_voxels_at_the_same_place(
 
 @every_kind
 @pytest.mark.requirement("M-27")
-def test_untouched_voxels_are_bit_for_bit_those_of_the_source(case: Callable[[str], Case], kind: str) -> None:
-    made = case(kind)
-    facts = _rebuild(made)
+def test_untouched_voxels_are_bit_for_bit_those_of_the_source(rebuilt: Rebuild, kind: str) -> None:
+    made, facts = rebuilt(kind)
     before = {data.InstanceNumber: data for data in made.objects()}
     changed = 0
     for new in made.objects(made.out):
@@ -62,11 +58,21 @@ def test_untouched_voxels_are_bit_for_bit_those_of_the_source(case: Callable[[st
 
 @every_kind
 @pytest.mark.requirement("M-26", "T-13", "A-92")
-def test_two_runs_give_the_same_bytes(case: Callable[[str], Case], kind: str, tmp_path: Path) -> None:
-    made = case(kind)
-    again = Case(made.dicom, made.images, made.masks, tmp_path / "second")
-    again.out.mkdir()
-    one, two = _rebuild(made), _rebuild(again)
+def test_two_runs_give_the_same_bytes(rebuilt: Rebuild, kind: str, tmp_path: Path) -> None:
+    made, one = rebuilt(kind)
+    two = rebuild_series(made.dicom, made.images, tmp_path, method=METHOD, masks=made.masks)
     assert [path.name for path in one.files] == [path.name for path in two.files]
     assert [path.read_bytes() for path in one.files] == [path.read_bytes() for path in two.files]
-    assert sorted(path.name for path in made.out.iterdir()) == [path.name for path in one.files]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in one.files]
+
+
+def test_the_record_beside_rebuilt_objects_does_not_stop_the_next_conversion(
+    rebuilt: Rebuild, tmp_path: Path
+) -> None:
+    made, _ = rebuilt("ct")
+    folder = tmp_path / "resource"
+    shutil.copytree(made.out, folder)
+    (folder / "provenance.json").write_text("{}")
+    out = tmp_path / "nifti"
+    out.mkdir()
+    assert convert_series(folder, out).images
