@@ -7,7 +7,7 @@ must move alike, so the offset is a whole number of days for both.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 
@@ -47,6 +47,8 @@ def find_format(
     for row, text in zip(rows, values, strict=True):
         if text:
             first_row.setdefault(text, row)
+    if _first_fits(first_row, formats):
+        return formats[0], []
     fitting = {form: {text for text in first_row if _parse(text, form)} for form in formats}
     bad = sorted(first_row[text] for text in first_row.keys() - set().union(*fitting.values()))
     if bad:
@@ -61,6 +63,13 @@ def find_format(
     if len(shared) > 1 and len({tuple(_parse(text, form) for text in first_row) for form in shared}) > 1:
         return "", [Issue("date-ambiguous", column, 0, "more than one of the allowed date formats fits")]
     return (shared[0] if first_row else ""), []
+
+
+def _first_fits(texts: Collection[str], formats: Sequence[str]) -> bool:
+    """Return whether all texts are of the first format and, as ISO shapes exclude each other, of no other."""
+    if not texts or not all(_shape(form) for form in formats):
+        return False
+    return all(_parse(text, formats[0]) for text in texts)
 
 
 def parse(values: Sequence[str], form: str) -> npt.NDArray[np.datetime64]:

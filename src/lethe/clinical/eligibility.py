@@ -203,7 +203,8 @@ def filled(table: pd.DataFrame, name: str) -> Flags:
     """Return which cells of a column are filled, shape (rows,); none when the column is not there."""
     if name not in table.columns:
         return np.zeros(len(table), dtype=bool)
-    return np.array([bool(text) for text in table[name]], dtype=bool)
+    flags: Flags = np.asarray(table[name].to_numpy(object) != "", dtype=bool)
+    return flags
 
 
 def row_completeness(table: pd.DataFrame, dictionary: Dictionary) -> npt.NDArray[np.float64]:
@@ -219,4 +220,5 @@ def row_completeness(table: pd.DataFrame, dictionary: Dictionary) -> npt.NDArray
 def _filled_with(table: pd.DataFrame, name: str, codes: Sequence[str]) -> Flags:
     if name not in table.columns:
         return np.ones(len(table), dtype=bool)  # unknown: then the cell is expected, which never flatters
-    return np.array([text in codes for text in table[name]], dtype=bool)
+    flags: Flags = table[name].isin(list(codes)).to_numpy(bool)
+    return flags

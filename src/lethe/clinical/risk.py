@@ -12,18 +12,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from lethe.clinical.anonymity import SmallCells, Uniqueness, check_named, small_cells, uniqueness
 from lethe.clinical.dictionary import NUMBERS, Dictionary
+from lethe.clinical.numeric import Values, columns
 from lethe.clinical.steps import STEPS
 from lethe.clinical.table import PRID
 from lethe.errors import Misconfigured, Refused
 
 _BLOCK = 256  # attacked rows at a time: keeps the distances of 10,000 rows below 30 MB
 _ATTACKED = 2500  # PRIDs are random, so the first patients by PRID are a fair sample of a larger table
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def assess(
     released = released.sort_values(PRID, ignore_index=True)
     if linked[PRID].tolist() != released[PRID].tolist():
         raise Refused("risk-tables", "The two tables do not hold the same patients.")
-    true, seen = _numbers(linked, known), _numbers(released, known)
+    true, seen = columns(linked, known), columns(released, known)
     by_known = tuple((n, relinked(true[:, :n], seen[:, :n])) for n in range(1, len(known) + 1))
     return RiskReport(
         rows=len(linked),
@@ -198,7 +197,7 @@ def _step(
     numeric = [one for one in quasi if dictionary.variables[one].type in NUMBERS]
     coarse = released[[*quasi]].copy()
     if numeric:
-        values = STEPS[name](_numbers(released, numeric))
+        values = STEPS[name](columns(released, numeric))
         for place, one in enumerate(numeric):
             # a label in place of a number (">90 years") is a band of its own already
             coarse[one] = np.where(np.isnan(values[:, place]), released[one], values[:, place].astype(str))
@@ -218,8 +217,3 @@ def _correlations(values: Values) -> Values:
     matrix: Values = pd.DataFrame(values).corr().to_numpy()
     upper: Values = matrix[np.triu_indices(len(matrix), 1)]
     return upper
-
-
-def _numbers(table: pd.DataFrame, names: Sequence[str]) -> Values:
-    """Return the variables as numbers, shape (rows, variables); labels count as missing."""
-    return np.column_stack([pd.to_numeric(table[name], errors="coerce").to_numpy(float) for name in names])

@@ -10,7 +10,7 @@ Arithmetic is exact: a column is held as whole numbers of its smallest decimal, 
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ import pandas as pd
 from lethe.clinical.cells import check_column
 from lethe.clinical.dictionary import DROPPED, Dictionary, Role, Variable
 from lethe.clinical.issues import Issue, refuse
+from lethe.clinical.numeric import column
 from lethe.clinical.report import ScrambleReport, VariableReport
 from lethe.clinical.rows import row_numbers
 from lethe.clinical.table import PRID, structure
@@ -92,16 +93,22 @@ def scramble_table(table: pd.DataFrame, dictionary: Dictionary, *, noise_key: by
 def factors(noise_key: bytes, prids: Sequence[str], variable: str) -> npt.NDArray[np.float64]:
     """Return the factor of each patient for one variable, shape (patients,), within [0.95, 1.05]."""
     tail = b"\0" + variable.encode()
-    keyed = hmac.new(noise_key, digestmod="sha256")
+    # HMAC-SHA-256 (RFC 2104) with both keyed states kept: several times as fast as keying anew for each cell
+    inner, outer = (hashlib.sha256(_padded(noise_key, byte)) for byte in (0x36, 0x5C))
 
     def drawn(prid: str) -> bytes:
-        one = keyed.copy()  # twice as fast as keying anew
-        one.update(prid.encode() + tail)
-        return one.digest()[:8]
+        first, second = inner.copy(), outer.copy()
+        first.update(prid.encode() + tail)
+        second.update(first.digest())
+        return second.digest()[:8]
 
-    digests = b"".join(map(drawn, prids))
+    digests = b"".join([drawn(prid) for prid in prids])
     unit = np.frombuffer(digests, ">u8").astype(np.float64) / 2**64
     return 1 + (2 * unit - 1) / INVERSE_BOUND
+
+
+def _padded(key: bytes, byte: int) -> bytes:
+    return bytes(one ^ byte for one in key.ljust(64, b"\0"))
 
 
 def _refuse_unlinked(table: pd.DataFrame, dictionary: Dictionary) -> None:
@@ -222,7 +229,7 @@ def _decimals(text: str) -> int:
 
 
 def _whole(name: str, texts: Sequence[str], places: int) -> Whole:
-    scaled = np.array(texts, dtype=np.float64) * 10.0**places
+    scaled = column(texts) * 10.0**places
     if np.abs(scaled).max() >= _EXACT:
         raise Misconfigured("precision", f"Column {name}: numbers are too long to be scrambled exactly.")
     return np.rint(scaled).astype(np.int64)

@@ -6,17 +6,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from lethe.clinical.dictionary import Dictionary, Role
 from lethe.clinical.model import OutcomeModel, fit_both
+from lethe.clinical.numeric import Values, columns
 from lethe.clinical.table import PRID
 
 FEW = 20  # below, a correlation says nothing, and a change of the mean would tell a patient's noise
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _SHOWN = 20
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def compare(linked: pd.DataFrame, released: pd.DataFrame, dictionary: Dictionary
     """
     linked, released = (table.sort_values(PRID) for table in (linked, released))
     names = [name for name in dictionary.with_role(Role.NUMERIC) if name in released.columns]
-    before, after = (_numbers(table, names) for table in (linked, released))
+    before, after = (columns(table, names) for table in (linked, released))
     both = np.where(np.isnan(after), np.nan, before)
     means, spreads, quantiles = {}, {}, {}
     for place, name in enumerate(names):
@@ -129,14 +128,8 @@ def _model(linked: pd.DataFrame, released: pd.DataFrame, dictionary: Dictionary)
     if told is None or not {told.outcome, *told.predictors} <= set(released.columns):
         return None
     names = list(told.predictors)
-    before, after = _numbers(linked, names), _numbers(released, names)
+    before, after = columns(linked, names), columns(released, names)
     outcome = linked[told.outcome].to_numpy()
     complete = ~np.isnan(before).any(axis=1) & ~np.isnan(after).any(axis=1) & (outcome != "")
     event = np.isin(outcome[complete].astype(str), told.codes)
     return fit_both(told.outcome, told.codes, told.predictors, event, before[complete], after[complete])
-
-
-def _numbers(table: pd.DataFrame, names: list[str]) -> Values:
-    """Return numbers, shape (rows, variables)."""
-    columns = [pd.to_numeric(table[name], errors="coerce").to_numpy(float) for name in names]
-    return np.column_stack(columns) if columns else np.empty((len(table), 0))

@@ -1,3 +1,4 @@
+import hmac
 import json
 from decimal import Decimal
 
@@ -328,3 +329,10 @@ def test_a_predictor_that_tells_the_outcome_alone_has_no_estimate():
 def test_a_model_that_cannot_be_fitted_is_misconfigured(dictionary, model):
     with pytest.raises(Misconfigured):
         _model(model, dictionary.variables)
+
+
+@pytest.mark.requirement("M-48")
+def test_the_noise_is_an_hmac_of_key_patient_and_variable():
+    digest = hmac.digest(KEY, b"A1B2\0glucose", "sha256")
+    unit = int.from_bytes(digest[:8], "big") / 2**64
+    assert factors(KEY, ["A1B2"], "glucose")[0] == pytest.approx(0.95 + unit / 10, abs=1e-12)

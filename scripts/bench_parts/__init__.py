@@ -1,0 +1,1 @@
+"""Benchmarks of the rooms; `scripts/bench NAME` runs one."""
