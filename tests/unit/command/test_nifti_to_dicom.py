@@ -47,9 +47,8 @@ def person() -> Person:
     return people(1, seed=8)[0]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, person: Person) -> Scan:
-    root = tmp_path_factory.mktemp("scan")
+def make_scan(root: Path, person: Person) -> Scan:
+    """Write a head CT cleaned at a hospital, its images without a face, and the verdict on them."""
     volume = phantom.head("ct", spacing=(9.0, 9.0, 14.0))
     series.write_series(volume, None, root / "raw", person=person)
     key = person.patient_id.replace(" ", "\\ ").replace(":", "\\:")
@@ -68,6 +67,11 @@ def made(tmp_path_factory: pytest.TempPathFactory, person: Person) -> Scan:
     (scan.dicom / "DICOM_catalog.xml").write_text("<x/>")
     scan.judge("pass")
     return scan
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, person: Person) -> Scan:
+    return make_scan(tmp_path_factory.mktemp("scan"), person)
 
 
 @pytest.fixture
