@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from kit import phantom
 from lethe.image.deface import DefaceReport, deface_file
 
-HEADS = Path(__file__).resolve().parents[4] / "shared" / "heads"
 SPACING = (2.0, 2.0, 3.0)
 
 
@@ -85,11 +84,3 @@ def case(
     return Case(
         source, folder / "out.nii.gz", folder / "mask.nii.gz", folder / "pictures", report, brain, face
     )
-
-
-@pytest.fixture
-def heads() -> Path:
-    """Return the folder of real heads, or skip where it is not laid beside the repository."""
-    if not HEADS.is_dir():
-        pytest.skip("the real heads (../shared/heads) are not on this machine")
-    return HEADS

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from lethe.image.deface import Verdict, deface_file
 
+pytestmark = pytest.mark.system
+HEADS = Path(__file__).resolve().parents[3] / "shared" / "heads"
 NAMES = ["ct_cranium", "mr_sub3_T1w"]
+
+
+@pytest.fixture
+def heads() -> Path:
+    """Return the folder of real heads, or skip where it is not laid beside the repository."""
+    if not HEADS.is_dir():
+        pytest.skip("the real heads (../shared/heads) are not on this machine")
+    return HEADS
 
 
 def intracranial(values: NDArray[np.int16], spacing: tuple[float, ...]) -> NDArray[np.bool_]:
