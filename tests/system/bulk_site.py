@@ -17,6 +17,8 @@ import xnat
 
 from kit import phantom, series
 from kit.people import people
+from lethe.xnat import commands
+from lethe.xnat.client import connect
 from unit.archive_containers.server import PASSWORDS, Server
 
 ROOT = Path(__file__).parents[2]
@@ -88,14 +90,10 @@ class Site:
 
     def install(self, document: dict[str, Any]) -> str:
         """Register a command and enable its first wrapper; return the wrapper's name."""
-        file = self.folder / f"{document['name']}-{document['version']}.json"
-        file.write_text(json.dumps(document))
-        registered = self.call("register", file, "--output", "json")
-        assert registered.code == 0, registered.err
-        name = str(document["xnat"][0]["name"])
-        enabled = self.call("enable", name, "--project", self.project)
-        assert enabled.code == 0, enabled.err
-        return name
+        with connect(self.server.url, "admin", PASSWORDS["admin"]) as archive:
+            (wrapper, *_) = commands.register(archive, document)
+            commands.enable(archive, self.project, wrapper)
+        return wrapper.name
 
     def add_session(self, label: str, *scans: bytes, subject: str = "") -> str:
         """Make a session whose scans 1, 2, ... hold these zips as DICOM; return its accession id."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -15,6 +17,7 @@ from lethe.xnat.bulk import Ended, Group, Tally
 from lethe.xnat.plan import Plan
 
 _SHOWN = 5
+_LINE_S = 10.0
 
 
 def minutes(seconds: float | None) -> str:
@@ -39,25 +42,57 @@ def tally_table(name: str, tally: Tally) -> Table:
     return table
 
 
-class Board:
-    """The live table; `update` is what a bulk launch reports to."""
+def tally_line(name: str, tally: Tally) -> str:
+    """Return the same as one line of text, for logs."""
+    text = f"{name}: {tally.done} of {tally.total} done, {tally.running} running, {tally.queued} queued"
+    text += f", {tally.waiting} not launched, {tally.failed} failed"
+    return text + (", archive does not answer" if tally.away else f", {minutes(tally.left_s)} left")
 
-    def __init__(self, name: str, live: Live) -> None:
+
+class Board:
+    """Shows what a bulk launch reports: a live table on a terminal, else a line every ten seconds.
+
+    Parameters
+    ----------
+    name : str
+        What is launched.
+    live : Live or None
+        The table on a terminal.
+    out : callable
+        Takes a line where there is no terminal.
+    clock : callable
+        Seconds.
+    """
+
+    def __init__(
+        self, name: str, live: Live | None, out: Callable[[str], object], clock: Callable[[], float]
+    ) -> None:
         self._name = name
         self._live = live
+        self._out = out
+        self._clock = clock
+        self._next = clock()
         self.last = Tally(0, 0, 0, 0, 0)
 
     def update(self, tally: Tally) -> None:
         """Show where things stand."""
         self.last = tally
-        self._live.update(tally_table(self._name, tally))
+        if self._live is not None:
+            self._live.update(tally_table(self._name, tally))
+        elif self._clock() >= self._next:
+            self._next = self._clock() + _LINE_S
+            self._out(tally_line(self._name, tally))
 
 
 @contextmanager
 def board(name: str) -> Iterator[Board]:
-    """Show a live table on the error stream; a stream that is no terminal gets the last state only."""
-    with Live(console=Console(stderr=True), refresh_per_second=4) as live:
-        yield Board(name, live)
+    """Give a board that shows on the error stream."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Board(name, None, lambda line: typer.echo(line, err=True), time.monotonic)
+        return
+    with Live(console=console, refresh_per_second=4) as live:
+        yield Board(name, live, lambda _: None, time.monotonic)
 
 
 def failure_tables(groups: Sequence[Group], names: dict[str, str]) -> Iterable[Table]:

@@ -133,6 +133,7 @@ class _Watch:
         self.ended: list[Ended] = []
         self.begun = clock()
         self.away = False
+        self.unsure: Job | None = None
 
     def join(self, job: Job, workflow: str) -> None:
         """Follow a run that was launched before."""
@@ -143,12 +144,26 @@ class _Watch:
         for _ in range(min(_CHUNK, len(self.todo))):
             job = self.todo[0]
             try:
-                self.join(job, launch(self.archive, self.project, job, self.inputs))
+                self.join(job, self._launched(job) or launch(self.archive, self.project, job, self.inputs))
+            except Unavailable:
+                if runs.session_of(job.root_uri) not in self.newest:
+                    raise  # it could not be told afterwards whether the archive had taken it
+                self.unsure = job
+                raise
             except Refused as refusal:
                 if refusal.code != "launch":
                     raise
                 self.ended.append(Ended(job, "Failed (Queue)", refusal.sentence))
             self.todo.popleft()
+
+    def _launched(self, job: Job) -> str:
+        """Return the workflow of a job whose launch was cut off, empty when the archive did not take it."""
+        if job != self.unsure:
+            return ""
+        known = self._newer(job)
+        number = known.number if known else runs.running(self.archive, self.project).get(job.key, "")
+        self.unsure = None
+        return number
 
     def poll(self) -> bool:
         """Look once at what runs; tell whether something ended. One listing, whatever the number of runs."""
@@ -192,10 +207,14 @@ class _Watch:
     def _workflow(self, flight: _Flight) -> runs.Workflow | None:
         if flight.workflow:
             return runs.workflow(self.archive, flight.workflow)
-        session = runs.session_of(flight.job.root_uri)
-        known = runs.workflows_of(self.archive, self.project, session, flight.job.wrapper.name)
+        return self._newer(flight.job)
+
+    def _newer(self, job: Job) -> runs.Workflow | None:
+        """Return the newest workflow of a job that was not there before the bulk launch."""
+        session = runs.session_of(job.root_uri)
         since = self.newest.get(session, 0)
-        known = [one for one in known if int(one.number) > since and is_about(one, flight.job.root_uri)]
+        known = runs.workflows_of(self.archive, self.project, session, job.wrapper.name)
+        known = [one for one in known if int(one.number) > since and is_about(one, job.root_uri)]
         return known[-1] if known else None
 
     def _end(self, key: tuple[int, str], ended: Ended) -> None:
@@ -259,8 +278,8 @@ def follow(
         watch.join(job, number)
     pause, answered, moved = _POLL_S, clock(), clock()
     while watch.todo or watch.flights:
-        watch.launch_some()
         try:
+            watch.launch_some()
             something = watch.poll()
             watch.away, answered = False, clock()
         except Unavailable:
@@ -271,7 +290,7 @@ def follow(
             pause, moved = _POLL_S, clock()
         if report is not None:
             report(watch.tally())
-        if watch.todo or not watch.flights:
+        if (watch.todo and not watch.away) or not (watch.todo or watch.flights):
             continue
         if clock() - moved > timeout_s:
             raise _late(len(watch.flights))

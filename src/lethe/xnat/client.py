@@ -7,6 +7,7 @@ listings and uploads of whole projects must neither cache nor hold a file in mem
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -18,6 +19,7 @@ from lethe.errors import Misconfigured, Refused, Unavailable
 
 # connect quickly or say so; an answer may take long, since archiving happens inside the request
 TIMEOUT_S = (10.0, 600.0)
+_RENEW_S = 30.0  # a refusal may be meant: a new login is tried this seldom
 
 _REFUSALS = {
     400: (
@@ -66,10 +68,14 @@ class Archive:
     ----------
     session : xnat.session.BaseXNATSession
         A connected xnatpy session; :func:`connect` makes one.
+    login : tuple of str, optional
+        User and password, to log in again when the archive was started again and has forgotten the session.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, *, login: tuple[str, str] | None = None) -> None:
         self.session = session
+        self._login = login
+        self._renewed = -_RENEW_S
         self._http: requests.Session = session.interface
         self._url = str(session._original_uri).rstrip("/")
 
@@ -104,17 +110,20 @@ class Archive:
         Unavailable
             It does not answer, or failed (5xx).
         """
+        options: dict[str, Any] = {"params": params, "json": json, "data": data, "headers": headers}
+        options["stream"] = stream
+        response = self._send(method, path, what, **options)
+        again = response.status_code in (401, 403) and (data is None or isinstance(data, bytes))
+        if again and response.status_code not in ok and self._log_in_again(what):
+            response = self._send(method, path, what, **options)
+        if response.status_code not in ok:
+            _fail(response.status_code, what)
+        return response
+
+    def _send(self, method: str, path: str, what: str, **options: Any) -> requests.Response:
         try:
-            response = self._http.request(
-                method,
-                self._url + path,
-                params=params,
-                json=json,
-                data=data,
-                headers=headers,
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-                stream=stream,
+            return self._http.request(
+                method, self._url + path, timeout=TIMEOUT_S, allow_redirects=False, **options
             )
         except requests.RequestException as error:
             raise Unavailable(
@@ -122,9 +131,15 @@ class Archive:
                 f"The archive does not answer ({what}; {type(error).__name__}).",
                 remedy="Check that it runs and that the address is right.",
             ) from None
-        if response.status_code not in ok:
-            _fail(response.status_code, what)
-        return response
+
+    def _log_in_again(self, what: str) -> bool:
+        """Open a new session in place of one that the archive may have forgotten; not for every refusal."""
+        if self._login is None or time.monotonic() - self._renewed < _RENEW_S:
+            return False
+        self._renewed = time.monotonic()
+        self._http.cookies.clear()
+        # the answer sets the session's cookie
+        return self._send("POST", "/data/JSESSION", what, auth=self._login).status_code == 200
 
     def rows(self, path: str, what: str, **params: str) -> list[dict[str, str]]:
         """Return a list resource as rows of strings."""
@@ -167,7 +182,7 @@ def connect(url: str, user: str, password: str) -> Iterator[Archive]:
             remedy="Check the address.",
         ) from None
     try:
-        yield Archive(session)
+        yield Archive(session, login=(user, password))
     finally:
         with contextlib.suppress(requests.RequestException, xnat.exceptions.XNATError):
             session.disconnect()

@@ -86,7 +86,9 @@ def plan_named(archive: Archive, wrapper: Wrapper, project: str, uris: Sequence[
         for job in jobs
         if job.root_uri not in running
     ]
-    return Plan(wrapper, project, tuple(waiting), running)
+    newest = _staged(archive, project, wrapper, waiting, running)
+    waiting = [target for target in waiting if target.uri not in running]
+    return Plan(wrapper, project, tuple(waiting), running, newest=newest)
 
 
 def _staged(
