@@ -67,13 +67,26 @@ def find_format(
 
 def _first_fits(texts: Collection[str], formats: Sequence[str]) -> bool:
     """Return whether all texts are of the first format and, as ISO shapes exclude each other, of no other."""
-    if not texts or not all(_shape(form) for form in formats):
+    shapes = [_shape(form) for form in formats]
+    if not texts or not all(shapes) or shapes[0] is None or not match_all(shapes[0], texts):
         return False
-    return all(_parse(text, formats[0]) for text in texts)
+    try:
+        years = np.array(list(texts), dtype="datetime64[Y]").astype(int) + 1970
+    except ValueError:
+        return False
+    return bool(years.min() >= _EARLIEST and years.max() <= _LATEST)
+
+
+def match_all(shape: re.Pattern[str], texts: Collection[str]) -> bool:
+    """Return whether every text has the shape; one call of the expression for all of them."""
+    joined = "".join(f"{text}\0" for text in texts)
+    return joined.count("\0") == len(texts) and bool(re.fullmatch(f"(?:{shape.pattern}\0)*", joined))
 
 
 def parse(values: Sequence[str], form: str) -> npt.NDArray[np.datetime64]:
     """Return the cells as ``datetime64[s]``, shape (rows,); empty cells are NaT."""
+    if _shape(form):  # numpy reads ISO 8601 itself
+        return np.array([text or "NaT" for text in values], dtype="datetime64[s]")
     known = {text: _parse(text, form) for text in set(values) if text}
     return np.array([known.get(text) for text in values], dtype="datetime64[s]")
 

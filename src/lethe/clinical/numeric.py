@@ -14,6 +14,8 @@ Values = npt.NDArray[np.float64]
 def column(cells: Sequence[str]) -> Values:
     """Return the cells as numbers, shape (rows,); NaN for an empty cell or a label in place of a number."""
     try:
+        if "" not in cells:
+            return np.fromiter(map(float, cells), np.float64, len(cells))
         return np.fromiter((float(text) if text else np.nan for text in cells), np.float64, len(cells))
     except ValueError:
         return pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(np.float64)

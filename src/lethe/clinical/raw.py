@@ -94,7 +94,8 @@ def trim(rows: Rows) -> tuple[list[str], Rows]:
 def frame(header: Sequence[str], body: Rows) -> pd.DataFrame:
     """Return a table of text; raise `Refused` when two columns have one name."""
     refuse(_doubled(header))
-    columns = zip(*(cells[: len(header)] for cells in body), strict=True)
+    width = len(header)
+    columns = zip(*(cells if len(cells) == width else cells[:width] for cells in body), strict=True)
     return pd.DataFrame(dict(zip(header, map(list, columns), strict=True)), dtype=object)
 
 

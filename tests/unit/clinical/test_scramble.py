@@ -1,6 +1,6 @@
-import hmac
 import json
 from decimal import Decimal
+from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
@@ -332,7 +332,8 @@ def test_a_model_that_cannot_be_fitted_is_misconfigured(dictionary, model):
 
 
 @pytest.mark.requirement("M-48")
-def test_the_noise_is_an_hmac_of_key_patient_and_variable():
-    digest = hmac.digest(KEY, b"A1B2\0glucose", "sha256")
-    unit = int.from_bytes(digest[:8], "big") / 2**64
+def test_the_noise_is_a_keyed_hash_of_patient_and_variable():
+    # changing this function would draw new noise for released patients, and averaging would teach something
+    digest = blake2b(b"A1B2\0glucose", key=KEY, digest_size=8).digest()
+    unit = int.from_bytes(digest, "big") / 2**64
     assert factors(KEY, ["A1B2"], "glucose")[0] == pytest.approx(0.95 + unit / 10, abs=1e-12)
