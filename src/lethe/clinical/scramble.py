@@ -97,7 +97,7 @@ def factors(noise_key: bytes, prids: Sequence[str], variable: str) -> npt.NDArra
     digests = b"".join(
         [blake2b(prid.encode() + tail, key=noise_key, digest_size=8).digest() for prid in prids]
     )
-    unit = np.frombuffer(b"".join(hashed), ">u8").astype(np.float64) / 2**64
+    unit = np.frombuffer(digests, ">u8").astype(np.float64) / 2**64
     return 1 + (2 * unit - 1) / INVERSE_BOUND
 
 
