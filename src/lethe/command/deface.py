@@ -20,7 +20,7 @@ COMPANIONS = (".json", ".bval", ".bvec")
 """Files beside an image that dicom-to-nifti wrote and that go on with it."""
 METHOD = ("method", "method_version")
 """What of a report goes into provenance: a data governance board approves a range of versions."""
-_OURS = re.compile(r"image(_\d+)?\.nii\.gz")
+_OURS = re.compile(r"image([-_]\d+)?\.nii\.gz")
 
 
 def work(job: Job) -> Done:

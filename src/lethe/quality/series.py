@@ -23,7 +23,7 @@ from lethe.quality.figures import Figures, body_threshold, measure_slice, summar
 from lethe.quality.geometry import Geometry, geometry, stack_notes
 from lethe.quality.motion import cell_size, outline, shift_between
 from lethe.quality.notes import Grade, Note, worst
-from lethe.quality.sheet import CT_WINDOW, chosen_slices, thumbnail_sheet
+from lethe.quality.sheet import CT_WINDOW, chosen_slices, thumbnail_sheet, upright
 
 _LARGEST_KEPT = 512 << 20
 _SAMPLES = 5
@@ -98,11 +98,9 @@ def check_series(dicom: Path) -> QualityReport:
     slices = _Slices(stack, instances)
     figures = _figures(slices, modality)
     notes += figures.notes()
-    sheet = thumbnail_sheet(
-        [slices[k] for k in chosen_slices(len(slices))],
-        slices.pixel_mm,
-        CT_WINDOW if modality == "CT" else None,
-    )
+    turned = [upright(slices[k], slices.orientation, slices.pixel_mm) for k in chosen_slices(len(slices))]
+    window = CT_WINDOW if modality == "CT" else None
+    sheet = thumbnail_sheet([plane for plane, _ in turned], turned[0][1], window)
     return QualityReport(worst(notes), modality, header, shape, figures, notes, sheet)
 
 
@@ -121,6 +119,7 @@ class _Slices:
         self._last: tuple[Path, NDArray[Any]] | None = None
         spacing = self._frames[0].spacing or (1.0, 1.0)
         self.pixel_mm = (float(spacing[0]), float(spacing[1]))
+        self.orientation = self._frames[0].orientation or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
         largest = max(f.rows * f.columns * i.declared_frames * 2 for i in instances for f in i.frames[:1])
         if largest > _LARGEST_KEPT:
             raise Refused(

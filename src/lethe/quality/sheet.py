@@ -21,6 +21,38 @@ def chosen_slices(count: int) -> list[int]:
     return [int((number + 0.5) * count / wanted) for number in range(wanted)]
 
 
+def upright(
+    plane: NDArray[Any], orientation: Sequence[float], pixel_mm: tuple[float, float]
+) -> tuple[NDArray[Any], tuple[float, float]]:
+    """Turn a slice as radiologists look at it: front or vertex at the top, patient's left at the right.
+
+    Parameters
+    ----------
+    plane : NDArray, shape (rows, columns)
+    orientation : sequence of float
+        ImageOrientationPatient: direction of rows and of columns in LPS.
+    pixel_mm : tuple of float
+        Distance of rows and of columns.
+
+    Returns
+    -------
+    NDArray, tuple of float
+        The slice, mirrored or transposed only, and the distance of its rows and columns.
+    """
+    directions = np.array([orientation[3:], orientation[:3]], float)  # of growing row, of growing column
+    axes = [int(np.abs(direction).argmax()) for direction in directions]
+    # Sagittal: z down, y to the right. Others: x to the right, and y (axial) or z (coronal) down.
+    if axes[1] > axes[0]:
+        plane, directions, axes = plane.T, directions[::-1], axes[::-1]
+        pixel_mm = (pixel_mm[1], pixel_mm[0])
+    wanted = [-1.0 if axis == 2 else 1.0 for axis in axes]
+    steps = [
+        1 if direction[axis] * sign >= 0 else -1
+        for direction, axis, sign in zip(directions, axes, wanted, strict=True)
+    ]
+    return plane[:: steps[0], :: steps[1]], pixel_mm
+
+
 def thumbnail_sheet(
     planes: Sequence[NDArray[Any]], pixel_mm: tuple[float, float], window: tuple[float, float] | None
 ) -> bytes:

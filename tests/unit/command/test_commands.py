@@ -231,6 +231,11 @@ def test_worst_verdict_and_neutral_names_of_an_empty_choice_cannot_be_mistaken()
         "image.nii.gz",
         "image_2.nii.gz",
     ]
+    # as dicom-to-nifti names several images of one series: their sidecars go on with them
+    assert neutral_names([Path("image-1.nii.gz"), Path("image-2.nii.gz")]) == [
+        "image-1.nii.gz",
+        "image-2.nii.gz",
+    ]
 
 
 @dataclass

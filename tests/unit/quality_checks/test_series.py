@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
+from typer.testing import CliRunner
 
 from kit import phantom
 from kit.enhanced import write_enhanced
 from kit.people import Person, people
 from kit.series import tilted, write_series
+from lethe.cli.image import app
 from lethe.quality.completeness import completeness
 from lethe.quality.notes import Grade, Note, worst
 from lethe.quality.series import check_series
-from lethe.quality.sheet import chosen_slices, thumbnail_sheet
+from lethe.quality.sheet import chosen_slices, thumbnail_sheet, upright
 
 SPACING = (4.0, 4.0, 6.0)
 
@@ -120,3 +122,35 @@ def test_shown_slices_are_distinct_and_in_range(count: int) -> None:
     assert len(set(chosen)) == len(chosen) == min(count, 12)
     assert 0 <= min(chosen) <= max(chosen) < count
     assert thumbnail_sheet([np.zeros((4, 9))], (1.0, 2.0), None)[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("orientation", "corner"),
+    [
+        ((1, 0, 0, 0, 1, 0), (0, 0)),  # axial as usual
+        ((1, 0, 0, 0, -1, 0), (1, 0)),  # axial, rows towards the front
+        ((-1, 0, 0, 0, 1, 0), (0, 1)),  # axial, columns towards the right
+        ((0, 1, 0, 1, 0, 0), (0, 0)),  # axial, transposed
+        ((1, 0, 0, 0, 0, -1), (0, 0)),  # coronal as usual
+        ((1, 0, 0, 0, 0, 1), (1, 0)),  # coronal from the feet up
+        ((0, 1, 0, 0, 0, -1), (0, 0)),  # sagittal as usual
+        ((0, -1, 0, 0, 0, 1), (1, 1)),  # sagittal, both backwards
+    ],
+)
+def test_thumbnails_stand_upright_whatever_way_the_rows_run(
+    orientation: tuple[float, ...], corner: tuple[int, int]
+) -> None:
+    plane = np.zeros((2, 2))
+    plane[0, 0] = 1.0  # the first pixel, which lies at the place that the orientation says
+    turned, pixel = upright(plane, orientation, (1.0, 3.0))
+    assert turned[corner] == 1.0
+    assert pixel == ((3.0, 1.0) if orientation[0] == 0 and orientation[3] == 1 else (1.0, 3.0))
+
+
+def test_the_command_line_grades_a_series_and_writes_the_sheet(head: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["check", str(head), "--sheet", str(tmp_path / "s.png"), "--output", "json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["grade"] == "usable"
+    assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
