@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
 from lethe.image.rebuild import Rebuilt, rebuild_series
 
@@ -50,6 +50,12 @@ def _implicit(data: Any) -> None:
     data.add_new(0x00280120, "US or SS", 0)  # padding value, whose VR the reader must work out
 
 
+def _big_endian(data: Any) -> None:
+    data.PixelData = data.pixel_array.astype(">u2").tobytes()
+    data["PixelData"].VR = "OW"
+    data.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+
+
 def _run_length(data: Any) -> None:
     data.compress(RLELossless)
 
@@ -62,7 +68,7 @@ def _upper_bits(data: Any) -> None:
 
 
 @pytest.mark.requirement("M-27", "L-13")
-@pytest.mark.parametrize("change", [_implicit, _run_length, _upper_bits])
+@pytest.mark.parametrize("change", [_implicit, _big_endian, _run_length, _upper_bits])
 def test_other_encodings_of_the_source_are_rebuilt_plain(
     case: Callable[[str], Case], tmp_path: Path, change: Callable[[Any], None]
 ) -> None:
@@ -73,6 +79,10 @@ def test_other_encodings_of_the_source_are_rebuilt_plain(
         change(data)
         if change is _implicit:
             data.save_as(copy / path.name, implicit_vr=True, little_endian=True)
+        elif change is _big_endian:
+            pydicom.dcmwrite(
+                copy / path.name, data, implicit_vr=False, little_endian=False, force_encoding=True
+            )
         else:
             data.save_as(copy / path.name)
     rebuilt = rebuild_series(copy, made.images, made.out, method="x", masks=made.masks)
