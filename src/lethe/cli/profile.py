@@ -90,6 +90,9 @@ def apply(
     param: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for every script that has the parameter.")
     ] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="Quarantine objects whose pixels show text (extra ocr).")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
     as_ctp: Annotated[
         bool, typer.Option("--as-ctp", help="Reproduce CTP, also where it fails open.")
@@ -109,6 +112,10 @@ def apply(
         stages.extend(_engines(script, lookup, _parameters(param or []), as_ctp=as_ctp))
         if pixels is not None:
             stages.append(PixelStage(load_pixel_script(pixels, as_ctp=as_ctp)))
+        if text:
+            from lethe.header.burnedin import TextStage, packaged_ocr
+
+            stages.append(TextStage(packaged_ocr()))
     except UnloadableScript as error:
         if not as_ctp:
             raise
