@@ -17,6 +17,7 @@ from lethe.archive.names import check_file_path, check_resource_label
 from lethe.archive.problem import Problem
 
 _CHUNK = 1 << 20
+_SYNC_EVERY = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Receiver:
     def __init__(self, ctx: Context) -> None:
         self.path = ctx.store.temporary()
         self.size = 0
+        self._synced = 0
         self._digest = hashlib.md5(usedforsecurity=False)
         self._stream: BinaryIO | None = None
         self._kept = False
@@ -52,14 +54,25 @@ class Receiver:
 
     def write(self, piece: bytes | bytearray | memoryview) -> None:
         """Append bytes."""
+        self.hash(piece)
+        self.put(piece)
+
+    def hash(self, piece: bytes | bytearray | memoryview) -> None:
+        """Take bytes into the digest only; `put` writes them, perhaps at the same time in another thread."""
+        self._digest.update(piece)
+
+    def put(self, piece: bytes | bytearray | memoryview) -> None:
+        """Write bytes only; the disk is asked to keep up, so that little is left to do at the end."""
         if self._stream is None:
             raise Problem(500)
         view = memoryview(piece)
-        self._digest.update(view)
         while view:
             written = self._stream.write(view)
             self.size += written
             view = view[written:]
+        if self.size - self._synced >= _SYNC_EVERY:
+            os.fdatasync(self._stream.fileno())
+            self._synced = self.size
 
     def finish(self) -> tuple[Path, int, str]:
         """Make the file durable; return its path, size in bytes and md5 in lower hex."""

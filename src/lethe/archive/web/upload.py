@@ -17,6 +17,7 @@ from lethe.archive.context import Context
 from lethe.archive.problem import Problem
 
 _GATHER = 1 << 20
+_AHEAD = 4
 _MOST_FIELD = 1 << 16
 
 
@@ -56,7 +57,7 @@ async def receive(ctx: Context, request: Request) -> Upload:
     try:
         if kind == b"multipart/form-data":
             sink = _Form(ctx, upload, options.get(b"boundary", b""))
-            await _feed(sink.write, request)
+            await _feed(request, sink.write)
             await to_thread.run_sync(sink.finish)
         else:
             await _raw(ctx, request, upload)
@@ -72,23 +73,50 @@ async def receive(ctx: Context, request: Request) -> Upload:
 async def _raw(ctx: Context, request: Request, upload: Upload) -> None:
     receiver = Receiver(ctx)
     with receiver:
-        await _feed(receiver.write, request)
+        await _feed(request, receiver.hash, receiver.put)
         if receiver.size:
             path, size, md5 = await to_thread.run_sync(receiver.finish)
             upload.files.append(Received("", path, size, md5))
 
 
-async def _feed(write: Callable[[bytearray], None], request: Request) -> None:
-    """Write a body in a worker thread; one piece is hashed and written while the next one arrives."""
-    ahead: asyncio.Future[None] | None = None
+class _Lane:
+    """Gives pieces to one sink in a worker thread, in order, a few pieces behind whoever feeds it."""
+
+    def __init__(self, sink: Callable[[bytearray], None]) -> None:
+        self._sink = sink
+        self._queue: asyncio.Queue[bytearray | None] = asyncio.Queue(_AHEAD)
+        self._task = asyncio.ensure_future(self._run())
+
+    async def put(self, piece: bytearray | None) -> None:
+        """Hand a piece over; raise what the sink raised for an earlier one."""
+        giving = asyncio.ensure_future(self._queue.put(piece))
+        await asyncio.wait({giving, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            giving.cancel()
+            self._task.result()
+
+    async def end(self) -> None:
+        """Wait until every piece is through."""
+        await self.put(None)
+        await self._task
+
+    async def _run(self) -> None:
+        while (piece := await self._queue.get()) is not None:
+            await to_thread.run_sync(self._sink, piece)
+
+
+async def _feed(request: Request, *sinks: Callable[[bytearray], None]) -> None:
+    """Give a body to sinks that work at the same time: hashing, writing, and the next piece arriving."""
+    lanes = [_Lane(sink) for sink in sinks]
     try:
         async for piece in _gathered(request):
-            if ahead is not None:
-                await ahead
-            ahead = asyncio.ensure_future(to_thread.run_sync(write, piece))
+            for lane in lanes:
+                await lane.put(piece)
     finally:
-        if ahead is not None:
-            await ahead
+        endings = await asyncio.gather(*(lane.end() for lane in lanes), return_exceptions=True)
+    for ending in endings:
+        if ending is not None:
+            raise ending
 
 
 async def _gathered(request: Request) -> AsyncIterator[bytearray]:
