@@ -22,6 +22,7 @@ from lethe.files import write_json
 
 PEOPLE = ("admin", "curator", "coordinator", "member", "collaborator")
 _START_S = 60.0
+_GOING_DOWN_S = 20.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -74,9 +75,10 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, password: str) -> bool:
+    """Tell whether our own archive answers; a foreign one on that port does not know the password."""
     try:
-        return requests.get(f"{url}/xapi/siteConfig/buildInfo", timeout=2).status_code == 200
+        return requests.get(f"{url}/data/auth", auth=("admin", password), timeout=5).status_code == 200
     except requests.RequestException:
         return False
 
@@ -105,12 +107,18 @@ def archive(folder: Path, http_port: int, dicom_port: int, backend: str) -> Iter
     command += ["--users", str(folder / "users.json"), "--backend", backend]
     child = _start(command, log)
     try:
-        deadline = time.monotonic() + _START_S
-        while not _answers(url):
+        deadline, patience = time.monotonic() + _START_S, time.monotonic() + _GOING_DOWN_S
+        while not _answers(url, passwords["admin"]):
             ended = child.poll()
-            if ended == Unavailable.exit_code and time.monotonic() < deadline:
+            if ended == Unavailable.exit_code and time.monotonic() < patience:
                 time.sleep(0.5)  # the archive of a demo that was just killed is still going down
                 child = _start(command, log)
+            elif ended == Unavailable.exit_code:
+                raise Unavailable(
+                    "archive-in-use",
+                    "Another archive works on this folder.",
+                    remedy="End that demo with Ctrl-C, or name another folder with --dir.",
+                )
             elif ended is not None or time.monotonic() > deadline:
                 raise Unavailable(
                     "archive-start",

@@ -93,6 +93,12 @@ def test_busy_port(tmp_path, option):
         check(run_demo(demo, option, str(holder.getsockname()[1])), demo, "port-busy", 4)
 
 
+def test_a_second_demo_on_a_running_one(walked, server):
+    run = run_demo(walked.folder)
+    assert run.returncode == 5
+    assert "[archive-in-use]" in run.stderr.replace("\n", "")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Path:
     """A file system of 16 MiB, where this machine lets us mount one."""

@@ -52,7 +52,10 @@ def test_five_kills_and_the_walk_still_ends_as_an_undisturbed_one(walked: Walked
     assert last.returncode == 0, last.stdout[-3000:] + last.stderr[-3000:]
     summary = json.loads((folder / "summary.json").read_text())
     assert stable(summary) == stable(walked.summary)
-    assert summary["counts"] == walked.summary["counts"]
+    # which study goes which way follows from random UIDs; how much arrives does not
+    assert {k: v for k, v in summary["counts"].items() if not k.startswith("by_")} == {
+        k: v for k, v in walked.summary["counts"].items() if not k.startswith("by_")
+    }
     planted = [text for person in walked.people for text in person.planted()]
     assert search([path for path in folder.iterdir() if path.name != "hospital"], planted) == []
     for project in ("DEMO_INTAKE", "DEMO"):

@@ -166,7 +166,7 @@ def scramble(
     dry_run: DryRun = False,
     output: Printed = Output.TABLE,
 ) -> None:
-    """Scramble a linked table by role; writes clinical.csv, clinical.parquet, dictionary.json, report.json/.html.
+    """Scramble a linked table by role; writes CSV, Parquet, dictionary and report (JSON and HTML).
 
     Example: lethe clinical scramble intake/table.csv --noise-key intake/noise.key --to clinical
     """

@@ -186,6 +186,7 @@ def _failed(line: str, code: int, say: Progress, errors: TextIO) -> int:
 def place_of(error: BaseException) -> str:
     """Return kind and place of an exception, never its message."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "lethe" in Path(frame.filename).parts] or list(frames)
+    home = Path(lethe.__file__).parent  # not just any folder called lethe, such as a clone's
+    ours = [frame for frame in frames if home in Path(frame.filename).parents] or list(frames)
     where = f"{Path(ours[-1].filename).name} line {ours[-1].lineno}" if ours else "unknown place"
     return f"{type(error).__name__} at {where} (lethe {lethe.__version__}, Python {sys.version.split()[0]})"

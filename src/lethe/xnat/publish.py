@@ -12,7 +12,6 @@ from lethe.xnat.client import Archive
 from lethe.xnat.intake import Scan
 from lethe.xnat.resources import get_file, list_files, put_file
 
-
 # what was done to an image goes out with it (M-26); pictures and masks stay where the face is
 _PROOF = {
     "NIFTI_DEFACED": ("DEFACE_QC", ("provenance.json", "report.json")),
