@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from lethe.archive.context import Context
@@ -46,7 +46,8 @@ def by_pk(ctx: Context, pk: int) -> Item:
 
 def find_project(ctx: Context, ref: str) -> Item | None:
     """Find a project by id, else by alias."""
-    found = one(ctx, "kind = 'project' AND id = ? COLLATE BINARY", ref)
+    # the first comparison is the one that the index serves
+    found = one(ctx, "kind = 'project' AND id = ? COLLATE NOCASE AND id = ? COLLATE BINARY", ref, ref)
     if found is None:
         found = next((p for p in many(ctx, "kind = 'project'") if ref in aliases(p)), None)
     return found
@@ -62,31 +63,28 @@ def find_subject(ctx: Context, ref: str, project: str | None = None) -> Item | N
     """Find a subject by accession id, or within `project` by label, share label or accession id."""
     if project is None:
         return one(ctx, "kind = 'subject' AND id = ?", ref)
-    return _within(ctx, (SUBJECT,), ref, project)
+    return _within(ctx, _IS_SUBJECT, ref, project)
 
 
 def find_experiment(ctx: Context, ref: str, project: str | None = None) -> Item | None:
     """Find an experiment or assessor by accession id, or within `project` as `find_subject` does."""
     if project is None:
         return one(ctx, "kind IN ('experiment', 'assessor') AND id = ?", ref)
-    return _within(ctx, (EXPERIMENT, ASSESSOR), ref, project)
+    return _within(ctx, _IS_EXPERIMENT, ref, project)
 
 
-def _within(ctx: Context, kinds: Sequence[str], ref: str, project: str) -> Item | None:
-    marks = ",".join("?" * len(kinds))
-    found = one(ctx, f"kind IN ({marks}) AND project = ? AND label = ?", *kinds, project, ref)
+_IS_SUBJECT = "kind = 'subject'"
+_IS_EXPERIMENT = "kind IN ('experiment', 'assessor')"
+"""Conditions spelled as in the partial indexes, which SQLite uses for these very words only."""
+
+
+def _within(ctx: Context, kinds: str, ref: str, project: str) -> Item | None:
+    found = one(ctx, f"{kinds} AND project = ? AND label = ?", project, ref)
     shared = "SELECT item FROM share WHERE project = ?"
     if found is None:
-        found = one(ctx, f"kind IN ({marks}) AND pk IN ({shared} AND label = ?)", *kinds, project, ref)
+        found = one(ctx, f"{kinds} AND pk IN ({shared} AND label = ?)", project, ref)
     if found is None:
-        found = one(
-            ctx,
-            f"kind IN ({marks}) AND id = ? AND (project = ? OR pk IN ({shared}))",
-            *kinds,
-            ref,
-            project,
-            project,
-        )
+        found = one(ctx, f"{kinds} AND id = ? AND (project = ? OR pk IN ({shared}))", ref, project, project)
     return found
 
 

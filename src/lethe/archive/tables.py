@@ -24,6 +24,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS item_part ON item (parent, kind, id)
   WHERE kind IN ('scan', 'reconstruction');
 CREATE INDEX IF NOT EXISTS item_of_project ON item (project, kind);
 CREATE INDEX IF NOT EXISTS item_of_parent ON item (parent, kind);
+CREATE INDEX IF NOT EXISTS item_folder ON item (project, kind, folder COLLATE NOCASE);
 
 CREATE TABLE IF NOT EXISTS share (
   item INTEGER NOT NULL REFERENCES item (pk) ON DELETE CASCADE,

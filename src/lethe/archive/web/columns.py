@@ -222,11 +222,14 @@ def listing(call: Call, kind: str, found: Sequence[Item], *, project: str | None
     if wanted:
         found = [item for item in found if any(is_a(item.xsi_type, name) for name in wanted.split(","))]
     root = wanted.split(",")[0] if wanted.split(",")[0] in TYPES else _root(kind)
-    scope = scope_of(call.ctx, found, project)
-    columns = _columns(call, kind, root)
-    tests = _filters(call, kind, root)
-    found = [item for item in found if all(test(scope, item) for test in tests)]
-    found = _ordered(call, kind, root, scope, found)
+    columns, tests = _columns(call, kind, root), _filters(call, kind, root)
+    if tests or call.query.get("sortBy"):
+        scope = scope_of(call.ctx, found, project)
+        found = [item for item in found if all(test(scope, item) for test in tests)]
+        found = _page(call, _ordered(call, kind, root, scope, found))
+    else:
+        found = _page(call, found)
+        scope = scope_of(call.ctx, found, project)
     rows = [{one.name: one.read(scope, item) for one in columns} for item in found]
     return Table([one.name for one in columns], rows)
 
@@ -305,6 +308,10 @@ def _ordered(call: Call, kind: str, root: str, scope: Scope, found: list[Item]) 
         made = column(kind, name, root)
         if made is not None:
             found.sort(key=lambda item: natural(cell(made.read(scope, item))), reverse=down)
+    return found
+
+
+def _page(call: Call, found: Sequence[Item]) -> Sequence[Item]:
     start = _count(call.query.get("offset"), 0)
     limit = _count(call.query.get("limit"), len(found))
     return found[start : start + limit]
