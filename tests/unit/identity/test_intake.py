@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -342,3 +343,29 @@ def test_a_sealing_killed_between_any_two_steps_is_finished_by_the_next(tmp_path
         assert sorted(os.listdir(folder)) == ["session"]
         steps += 4
     assert steps > 12
+
+
+@pytest.mark.requirement("M-35", "M-36", "M-88")
+def test_every_patient_has_a_salt_that_no_representation_shows_and_sealing_destroys(tmp_path, session):
+    given = session.assign(IDS)
+    salts = {one.salt for one in given.values()}
+    assert len(salts) == len(given)
+    assert all(len(salt) == 32 and int(salt, 16) >= 0 for salt in salts)
+    assert not any(salt in repr(given) for salt in salts)
+    assert all(f"={salt}" in session.lookup_table() for salt in salts)
+    session.write_lookup_table(tmp_path / "lookup.properties")
+    session.seal()
+    left = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert not any(salt.encode() in left for salt in salts)
+
+
+def test_a_session_from_before_the_salts_draws_them_once(session):
+    session.assign(IDS)
+    link = session._read()
+    link.assignments = {name: replace(given, salt="") for name, given in link.assignments.items()}
+    session._write(link)
+    again = IntakeSession.resume(session.folder, key_file=session.key_file)
+    salts = {name: given.salt for name, given in again.assignments.items()}
+    assert all(salts.values())
+    later = IntakeSession.resume(session.folder, key_file=session.key_file)
+    assert {name: given.salt for name, given in later.assignments.items()} == salts
