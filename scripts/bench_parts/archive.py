@@ -23,6 +23,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -310,7 +311,7 @@ def per_request(archive: Archive, project: str, number: int) -> dict[str, float]
         "new subject": lambda n: archive.call("PUT", f"/data/projects/{project}/subjects/NEW{n}"),
     }
     return {
-        what: 1000 * statistics.median(best(lambda n=n, deed=deed: deed(n), 1) for n in range(40))
+        what: 1000 * statistics.median(best(partial(deed, n), 1) for n in range(40))
         for what, deed in deeds.items()
     }
 

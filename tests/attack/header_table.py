@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from attack.header_corpus import KINDS, PATIENT, Corpus
 from attack.test_header_canaries import SALT, TABLE, found
+from kit.canaries import KINDS, PATIENT, Corpus
 from lethe.header import Anonymizer, HeaderOutcome, bundled_script, load_script
 from lethe.header.view import View
 

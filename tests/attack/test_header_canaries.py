@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from attack.header_corpus import CT, KINDS, PATIENT, Corpus
+from kit.canaries import CT, KINDS, PATIENT, Corpus
 from lethe.header import Anonymizer, LookupTable, apply_tree, bundled_script, load_script
 
 SALT = "00112233445566778899aabbccddeeff"
