@@ -87,8 +87,51 @@ def rights(role: Role, visibility: Visibility) -> frozenset[Right]:
     return INSIDE.get(role, _NOTHING) | OUTSIDE[visibility]
 
 
+DEEDS: dict[tuple[str, str], Right] = {
+    ("project", "see"): Right.SEE,
+    ("visibility", "see"): Right.SEE,
+    ("subject", "list"): Right.READ,
+    ("subject", "read"): Right.READ,
+    ("subject", "create"): Right.CREATE,
+    ("subject", "edit"): Right.EDIT,
+    ("subject", "delete"): Right.DELETE,
+    ("session", "list"): Right.READ,
+    ("session", "read"): Right.READ,
+    ("session", "create"): Right.CREATE,
+    ("session", "edit"): Right.EDIT,
+    ("session", "import"): Right.CREATE,
+    ("session", "delete"): Right.DELETE,
+    ("scan", "list"): Right.READ,
+    ("scan", "read"): Right.READ,
+    ("scan", "create"): Right.CREATE,
+    ("scan", "delete"): Right.DELETE,
+    ("assessor", "create"): Right.CREATE,
+    ("image", "download"): Right.READ,
+    ("image", "add"): Right.EDIT,
+    ("image", "overwrite"): Right.DELETE,
+    ("image", "delete"): Right.DELETE,
+    ("resource", "read"): Right.READ,
+    ("resource", "create"): Right.EDIT,
+    ("resource", "delete"): Right.DELETE,
+    ("file", "list"): Right.READ,
+    ("file", "download"): Right.READ,
+    ("file", "download as zip"): Right.READ,
+    ("file", "upload"): Right.EDIT,
+    ("file", "overwrite"): Right.EDIT,
+    ("file", "delete"): Right.DELETE,
+    ("command", "launch"): Right.EDIT,
+    ("command", "enable"): Right.MANAGE,
+    ("subscription", "create"): Right.MANAGE,
+    ("users", "change"): Right.MANAGE,
+    ("visibility", "change"): Right.MANAGE,
+    ("project", "edit"): Right.MANAGE,
+    ("project", "delete"): Right.MANAGE,
+}
+"""Which right each deed needs, by kind of object and verb; in an order that can be tried out."""
+
+
 def markdown() -> str:
-    """Return the table of roles, visibilities and rights for the documentation."""
+    """Return the tables of roles, visibilities, rights and deeds for the documentation."""
     lines = ["| role | " + " | ".join(Visibility) + " |", "|---" * (len(Visibility) + 1) + "|"]
     for role in Role:
         cells = []
@@ -96,4 +139,15 @@ def markdown() -> str:
             allowed = rights(role, visibility)
             cells.append(", ".join(right for right in Right if right in allowed) or "nothing")
         lines.append(f"| {role} | " + " | ".join(cells) + " |")
+    lines += ["", "| object | verb | right | " + " | ".join(Role) + " |", "|---" * (3 + len(Role)) + "|"]
+    lines += [
+        f"| {kind} | {verb} | {right} | " + " | ".join(_where(role, right) for role in Role) + " |"
+        for (kind, verb), right in DEEDS.items()
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _where(role: Role, right: Right) -> str:
+    """Return in projects of which visibility a role has a right."""
+    found = [visibility for visibility in Visibility if right in rights(role, visibility)]
+    return "yes" if len(found) == len(Visibility) else ", ".join(found) or "no"

@@ -34,6 +34,14 @@ def test_a_registered_enabled_command_runs_and_its_output_becomes_a_resource(sit
     assert row["env"]["XNAT_PASS"] == "******"
 
 
+def test_a_session_may_be_given_by_its_bare_id_and_a_wrapper_by_its_number_for_its_name(site: Site) -> None:
+    command, wrapper = site.register(smoke())
+    workflow = site.launch(wrapper, {"session": site.session, "OUT": "c.txt"})
+    assert site.wait(workflow) == "Complete"
+    state = site.send("GET", f"/commands/{command}/wrappers/{wrapper}/enabled")
+    assert state.json() is True
+
+
 def body(site: Site, **more: Any) -> dict[str, Any]:
     return {"session": f"/archive/experiments/{site.session}", **more}
 

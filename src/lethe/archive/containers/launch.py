@@ -62,6 +62,7 @@ def queue(
     Refused
         ``no-root``: the root object is missing, unknown, unreadable or of another project.
     """
+    params = _addressed(found, params)
     item, uri = _root_item(ctx, user, found, params, project)
     project = project or (item.project if item is not None else "")
     if not project and not rights.is_manager(user):
@@ -80,6 +81,24 @@ def queue(
         about=_about(ctx, item),
         bulk=bulk,
     )
+
+
+_BY_ID = {
+    "Project": "projects",
+    "Subject": "subjects",
+    "Session": "experiments",
+    "Assessor": "experiments",
+    "SubjectAssessor": "experiments",
+}
+
+
+def _addressed(found: Registered, params: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters with a bare id of an object written as its address."""
+    kinds = {one.name: _BY_ID[one.type] for one in found.wrapper.external if one.type in _BY_ID}
+    return {
+        name: f"/archive/{kinds[name]}/{value}" if name in kinds and value and "/" not in value else value
+        for name, value in params.items()
+    }
 
 
 def _root_item(

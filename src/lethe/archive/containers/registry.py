@@ -224,9 +224,11 @@ def find_wrapper(ctx: Context, wrapper_id: int) -> Registered | None:
 
 
 def wrapper_id_of(ctx: Context, command_id: int, name: str) -> int | None:
-    """Return the id of a wrapper given by command and name."""
+    """Return the id of a wrapper given by command and name (or, as clients do, by its number)."""
+    number = int(name) if name.isdecimal() and len(name) < 18 else 0
     row = ctx.store.read().execute(
-        "SELECT id FROM cs_wrapper WHERE command = ? AND name = ?", (command_id, name)
+        "SELECT id FROM cs_wrapper WHERE command = ? AND (name = ? OR id = ?) ORDER BY name != ?",
+        (command_id, name, number, name),
     ).fetchone()  # fmt: skip
     return None if row is None else int(row["id"])
 
