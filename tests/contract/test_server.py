@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -100,3 +102,19 @@ def test_a_large_upload_needs_little_memory(tmp_path):
     stop_archive(process)
     assert row["Size"] == str(256 << 20)
     assert memory < 200 << 20
+
+
+@pytest.mark.parametrize("line", [b"GET /%s HTTP/1.1\r\n\r\n" % (b"a" * 200_000),
+                                  b"GET / HTTP/1.1\r\nX: %s\r\n\r\n" % (b"a" * 200_000),
+                                  b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+                                  b"\x00\xff nonsense\r\n\r\n"])  # fmt: skip
+def test_oversized_or_broken_headers_are_refused_and_the_server_lives(site, line):
+    host, _, port = site.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), 20) as wire:
+        with contextlib.suppress(OSError):
+            wire.sendall(line)
+            wire.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            answer = wire.recv(4096)
+            assert answer == b"" or answer.split()[1] in {b"400", b"414", b"431"}
+    assert site.rq("GET", "/data/auth").status_code == 200

@@ -11,6 +11,7 @@ import pytest
 
 from lethe.archive import access, check, content, items
 from lethe.archive.context import Context
+from lethe.archive.intake import unpack
 
 R = "/data/projects/{p}/resources/R/files"
 
@@ -248,3 +249,30 @@ def test_a_users_right_is_checked_before_the_body_is_read(client, project, ctx):
     answer = client("PUT", R.format(p=project) + "/a?inbody=true", "una", content=b"x" * 100)
     assert answer.status_code == 403
     assert list((ctx.root / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["extract", "import"])
+def test_a_zip_bomb_is_stopped_on_every_way_in(client, project, ctx, monkeypatch, way):
+    monkeypatch.setattr(unpack, "_RATIO_FROM", 1 << 20)
+    bomb = archive_zip(("a.dcm", b"\0" * (8 << 20)))
+    if way == "extract":
+        answer = client("PUT", R.format(p=project) + "/a.zip?extract=true&inbody=true", "olga", content=bomb)
+    else:
+        url = f"/data/services/import?project={project}&dest=/archive&inbody=true&Ignore-Unparsable=true"
+        answer = client("POST", url, "olga", content=bomb, headers={"content-type": "application/zip"})
+    assert answer.status_code == 400
+    assert "unfolds" in answer.text
+    assert list((ctx.root / "tmp").iterdir()) == []
+
+
+def test_a_token_opens_only_what_its_owner_may_open(client, project):
+    made = client("GET", "/data/services/tokens/issue", "una").json()
+    basic = (made["alias"], made["secret"])
+    client.http.cookies.clear()
+    answer = client.http.get(f"/data/projects/{project}", auth=basic)
+    assert answer.status_code == 404
+    client.http.cookies.clear()
+    assert client.http.get("/data/auth", auth=basic).text == "User 'una' is logged in"
+    wrong = client("GET", "/data/services/tokens/issue", "olga").json()
+    client.http.cookies.clear()
+    assert client.http.get("/data/auth", auth=(made["alias"], wrong["secret"])).status_code == 401
