@@ -16,6 +16,8 @@ from lethe.archive.containers.backends.engine import DockerBackend
 from .conftest import Site, smoke
 from .server import Server
 
+pytestmark = pytest.mark.slow
+
 IMAGES = ("local/python:slim-bookworm", "python:3.11-slim-bookworm")
 
 

@@ -14,6 +14,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 from .conftest import smoke
 from .server import Server
 
+pytestmark = pytest.mark.slow
+
 # one run writes a first file, waits until it is allowed, then writes the rest: enough time to kill the server
 SLOW = (
     "echo begun >> /output/part.txt; while [ ! -e /input/go ]; do sleep 0.05; done; "

@@ -26,6 +26,8 @@ from lethe.archive.model import User
 
 from .conftest import as_file, as_zip, study_objects
 
+pytestmark = pytest.mark.slow
+
 CHILD = Path(__file__).with_name("crash_child.py")
 KILLS = int(os.environ.get("LETHE_KILLS", "2"))
 
@@ -146,9 +148,9 @@ def test_a_killed_import_is_whole_after_a_restart_and_a_second_sending(ctx: Cont
     refused = {line.split()[1] for line in last if line.startswith("refused")}
     assert refused <= acknowledged
     after = open_context(root)
+    assert [(row.label, row.status, row.message) for row in prearchive.listing(after)] == []
     for label, objects in {**packed, "ONE": single}.items():
-        assert set(session_objects(after, label)) == names(objects), label
-    assert prearchive.listing(after) == []
+        assert set(session_objects(after, label)) == names(objects), (label, last)
     assert [path for path in (root / "prearchive").rglob("*") if path.is_file()] == []
     assert list((root / "tmp").iterdir()) == []
     on_disk = list((root / "archive").rglob("*.dcm"))

@@ -90,6 +90,7 @@ def test_pictures_show_before_after_and_a_contact_sheet(case: Case) -> None:
     assert (np.abs(before - after) > 40).mean() > 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("M-26", "T-13")
 @pytest.mark.parametrize("case", ["mr"], indirect=True)
 def test_a_second_run_gives_the_same_bytes(case: Case, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from lethe.image.rebuild import Rebuilt, rebuild_series
 
 from .conftest import KINDS, Case
 
+pytestmark = pytest.mark.slow
+
 TOOLS = ("dcmdump", "dciodvfy")
 needs_tools = pytest.mark.skipif(
     any(shutil.which(name) is None for name in TOOLS), reason="dcmtk and dicom3tools are not installed"
