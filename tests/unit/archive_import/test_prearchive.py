@@ -12,9 +12,11 @@ from starlette.testclient import TestClient
 
 from lethe.archive import accounts, content, intake, items
 from lethe.archive.context import Context
-from lethe.archive.intake import prearchive
+from lethe.archive.intake import commit, prearchive
 from lethe.archive.intake.prearchive import Row, Status
-from lethe.archive.intake.runtime import recover
+from lethe.archive.intake.receive import Arrival
+from lethe.archive.intake.runtime import recover, settle
+from lethe.archive.model import User
 from lethe.archive.workflows import create_workflow
 
 from .conftest import as_file, as_zip, new_study, study_objects
@@ -217,6 +219,57 @@ def test_a_restart_ends_what_was_never_answered_and_keeps_the_rest(
     recover(intake.intake_of(ctx))
     (left,) = prearchive.listing(ctx)
     assert (left.pk, left.status) == (row.pk, Status.RECEIVING)
+
+
+def received(ctx: Context, alice: User, objects: list[Dataset]) -> int:
+    """Take objects as a receiver does; return their session."""
+    for data in objects:
+        spool = ctx.store.temporary(".dcm")
+        spool.write_bytes(as_file(data))
+        pk = intake.intake_of(ctx).accept(spool, Arrival(alice)).pk
+    assert pk is not None
+    return pk
+
+
+@pytest.mark.requirement("M-57")
+def test_a_session_built_but_not_archived_at_a_kill_goes_on_at_the_next_start(
+    ctx: Context, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = intake.intake_of(ctx)
+    pk = received(ctx, alice, study_objects(1, 2, PatientComments="Project:P Subject:A1 Session:KILLED"))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "archive", killed)
+        with pytest.raises(KeyboardInterrupt):
+            settle(engine, pk)
+    recover(engine)
+    (row,) = prearchive.listing(ctx)
+    assert row.status == Status.RECEIVING
+    settle(engine, pk)
+    assert prearchive.listing(ctx) == []
+    assert items.find_experiment(ctx, "KILLED", "P") is not None
+
+
+@pytest.mark.requirement("M-57")
+def test_a_series_that_comes_between_building_and_archiving_is_archived_as_well(
+    ctx: Context, alice: User
+) -> None:
+    engine = intake.intake_of(ctx)
+    objects = study_objects(2, 3, PatientComments="Project:P Subject:A1 Session:LATE")
+    pk = received(ctx, alice, objects[:3])
+    engine.build(pk)
+    assert received(ctx, alice, objects[3:]) == pk
+    done = commit.archive(engine, pk, commit.Request(login="alice"))
+    scans = items.children(ctx, done.item, "scan")
+    counts = [
+        content.statistics(ctx, resource)[0]
+        for scan in scans
+        for resource in content.list_resources(ctx, [scan])
+    ]
+    assert counts == [3, 3]
 
 
 # ---- dump, refresh, routing -----------------------------------------------------------------------

@@ -97,6 +97,8 @@ def archive(intake: Intake, pk: int, request: Request) -> Archived:
         with intake.held(pk) as session:
             if request.project not in {"", row.project}:
                 check_transfer(intake.net, request.project, session.all_files())
+            if row.built and row.built.get("objects") != session.count:  # something came after the building
+                row = prearchive.change(ctx, pk, built=session.built())
             work = _Work(ctx, row, request, session, _digests(session))
             with ctx.store.write():
                 done = _transaction(work)

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -74,6 +75,19 @@ class SessionFolder:
     def all_files(self) -> list[Path]:
         """Return the files of every scan."""
         return [file for scan in self.scans for file in self.files(scan)]
+
+    def built(self) -> dict[str, Any]:
+        """Return the description of the session as its row keeps it, with the number of objects it is of."""
+        described = self.describe()
+        return {
+            "xsi_type": described.xsi_type,
+            "fields": dict(described.fields),
+            "scans": [
+                {"id": scan.scan_id, "xsi_type": scan.xsi_type, "fields": dict(scan.fields)}
+                for scan in described.scans
+            ],
+            "objects": self.count,
+        }
 
     def sync(self) -> None:
         """Make all objects and their names survive a power cut."""

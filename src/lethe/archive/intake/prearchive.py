@@ -51,6 +51,7 @@ class Status(StrEnum):
     RECEIVING = "RECEIVING"
     BUILDING = "BUILDING"
     READY = "READY"
+    QUEUED_ARCHIVING = "QUEUED_ARCHIVING"
     CONFLICT = "CONFLICT"
     ERROR = "ERROR"
     ARCHIVING = "ARCHIVING"
@@ -61,7 +62,7 @@ class Status(StrEnum):
 OPEN = (Status.RECEIVING, Status.READY, Status.CONFLICT, Status.ERROR)
 """States in which nobody works on the session."""
 
-JOINABLE = (*OPEN, Status.BUILDING)
+JOINABLE = (*OPEN, Status.BUILDING, Status.QUEUED_ARCHIVING)
 """States in which an object of the study may be placed; building waits for it, or it for the building."""
 
 BUSY = (Status.BUILDING, Status.ARCHIVING, Status.MOVING, Status.DELETING)

@@ -172,24 +172,15 @@ class Intake:
 
     # ---- whole sessions -------------------------------------------------------------------------
 
-    def build(self, pk: int) -> Row:
-        """Describe a session from its headers: READY, or ERROR if it holds nothing."""
+    def build(self, pk: int, state: Status = Status.READY) -> Row:
+        """Describe a session from its headers: READY (or another `state`), or ERROR if it holds nothing."""
         prearchive.claim(self.ctx, pk, Status.BUILDING)
         with self.held(pk) as session:
             if not session.count:
                 return prearchive.change(
                     self.ctx, pk, status=Status.ERROR, message="No DICOM object was found."
                 )
-            described = session.describe()
-            built = {
-                "xsi_type": described.xsi_type,
-                "fields": dict(described.fields),
-                "scans": [
-                    {"id": scan.scan_id, "xsi_type": scan.xsi_type, "fields": dict(scan.fields)}
-                    for scan in described.scans
-                ],
-            }
-            return prearchive.change(self.ctx, pk, status=Status.READY, message="", built=built)
+            return prearchive.change(self.ctx, pk, status=state, message="", built=session.built())
 
     def delete(self, pk: int) -> None:
         """Remove a session and its files."""

@@ -154,8 +154,10 @@ def settle(intake: Intake, pk: int, *, archive: bool | None = None) -> None:
         Whether to archive; None lets the object's wish and the project's code decide.
     """
     try:
-        row = intake.build(pk)
-        if row.status == Status.READY and (wants_archive(intake.ctx, row) if archive is None else archive):
+        onward = wants_archive(intake.ctx, prearchive.by_pk(intake.ctx, pk)) if archive is None else archive
+        # A state of its own: killed between building and archiving, it goes on at the next start.
+        row = intake.build(pk, Status.QUEUED_ARCHIVING if onward else Status.READY)
+        if row.status == Status.QUEUED_ARCHIVING:
             commit.archive(intake, pk, auto_request(intake.ctx, row))
     except Problem as problem:
         if problem.sentence == commit.TRANSIENT:
@@ -186,7 +188,7 @@ def recover(intake: Intake) -> None:
         if row.private or row.status == Status.DELETING:
             prearchive.change(ctx, row.pk, status=Status.READY)
             intake.delete(row.pk)
-        elif row.status in BUSY or row.status == Status.RECEIVING:
+        elif row.status in {*BUSY, Status.RECEIVING, Status.QUEUED_ARCHIVING}:
             prearchive.change(ctx, row.pk, status=Status.RECEIVING)
 
 
