@@ -14,6 +14,7 @@ import pytest
 
 from lethe.identity.leftovers import search
 from system.conftest import Walked, demo_command, demo_environment, run_demo
+from system.test_demo import resource_of
 
 pytestmark = pytest.mark.system
 
@@ -69,5 +70,6 @@ def counted(folder: Path, project: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for path in (folder / "archive" / "archive" / project).rglob("*"):
         if path.is_file():
-            counts[path.parent.name] = counts.get(path.parent.name, 0) + 1
+            label = resource_of(path)
+            counts[label] = counts.get(label, 0) + 1
     return counts
