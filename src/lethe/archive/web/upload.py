@@ -17,7 +17,7 @@ from lethe.archive.context import Context
 from lethe.archive.problem import Problem
 
 _GATHER = 1 << 20
-_AHEAD = 4
+_AHEAD = 8
 _MOST_FIELD = 1 << 16
 
 
@@ -101,8 +101,17 @@ class _Lane:
         await self._task
 
     async def _run(self) -> None:
-        while (piece := await self._queue.get()) is not None:
-            await to_thread.run_sync(self._sink, piece)
+        pieces: list[bytearray | None] = []
+        while None not in pieces:
+            pieces = [await self._queue.get()]
+            while not self._queue.empty():
+                pieces.append(self._queue.get_nowait())
+            await to_thread.run_sync(self._give, pieces)
+
+    def _give(self, pieces: list[bytearray | None]) -> None:
+        for piece in pieces:
+            if piece is not None:
+                self._sink(piece)
 
 
 async def _feed(request: Request, *sinks: Callable[[bytearray], None]) -> None:
