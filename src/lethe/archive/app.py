@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from lethe.archive.context import Context, open_context
 from lethe.archive.problem import Problem
-from lethe.archive.web import anonymize, cache, people, services, tree, xapi
+from lethe.archive.web import anonymize, cache, dashboard, people, services, tree, xapi
 from lethe.archive.web.answers import status_page
 from lethe.archive.web.gate import Gate
 from lethe.archive.web.sessions import Sessions
@@ -77,6 +77,7 @@ def create_app(root: Path, *, ctx: Context | None = None) -> Starlette:
         *xapi.routes(context),
         *cache.routes(context),
         *anonymize.routes(context),
+        *dashboard.routes(context),
         *(route for part in parts for route in part.routes(context)),
         Route("/data/{path:path}", items_tree, methods=methods),
     ]

@@ -215,14 +215,49 @@ def test_the_policy_forbids_everything_from_elsewhere(site: TestClient) -> None:
     assert "<style" not in site.get("/").text
 
 
-def test_a_change_from_a_browser_needs_our_page_and_its_header(site: TestClient) -> None:
+FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+
+
+@pytest.mark.parametrize("prefix", ["/data", "/REST", "/data/archive"])
+def test_a_change_from_a_browser_needs_the_token_of_its_session(site: TestClient, prefix: str) -> None:
     enter(site, "alice")
-    own = {"Sec-Fetch-Site": "same-origin"}
-    full = own | {"X-Lethe-CSRF": "1"}
-    tries = [({"Sec-Fetch-Site": "cross-site", "X-Lethe-CSRF": "1"}, 403), (own, 403), (full, 201), ({}, 200)]
-    for headers, status in tries:
-        assert site.put("/data/projects/P/subjects/NEW", headers=headers).status_code == status
-    assert site.get("/data/projects/P", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+    session, token = re.fullmatch(
+        r"([0-9A-F]{32}); XNAT_CSRF=([0-9a-f-]{36})",
+        site.get("/data/JSESSION?CSRF=true", headers=FIREFOX).text,
+    ).groups()
+    assert session not in token
+    other = "0" * 8 + token[8:]
+    own = FIREFOX | {"Sec-Fetch-Site": "same-origin"}
+    for headers, sent, status in [
+        (own | {"Sec-Fetch-Site": "cross-site"}, token, 403), (own, "", 403), (own, other, 403),
+        (FIREFOX, "", 403), ({"Sec-Fetch-Site": "same-origin"}, "", 403),
+        (FIREFOX, token, 201), (own, token, 200), ({}, "", 200),
+    ]:  # fmt: skip
+        query = {"XNAT_CSRF": sent} if sent else {}
+        answer = site.put(f"{prefix}/projects/P/subjects/NEW", params=query, headers=headers)
+        assert answer.status_code == status, answer.text
+    assert site.get(f"{prefix}/projects/P", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+    assert token not in site.get("/data/projects/P/subjects/NEW?format=json").text
+
+
+def test_a_browser_needs_the_token_below_xapi_too_and_a_program_does_not(site: TestClient) -> None:
+    enter(site, "alice")
+    token = site.get("/data/JSESSION?CSRF=true").text.partition("XNAT_CSRF=")[2]
+    address = "/xapi/anonymize/projects/P/enabled?enable=true"
+    assert site.put(address, headers=FIREFOX).status_code == 403
+    assert site.put(f"{address}&XNAT_CSRF={token}", headers=FIREFOX).status_code == 200
+    assert site.put(address).status_code == 200
+
+
+def test_the_token_of_one_session_is_nothing_to_another(site: TestClient) -> None:
+    enter(site, "alice")
+    first = site.get("/data/JSESSION?CSRF=true").text.partition("XNAT_CSRF=")[2]
+    enter(site, "alice")
+    second = site.get("/data/JSESSION?CSRF=true").text.partition("XNAT_CSRF=")[2]
+    assert first != second
+    address = "/data/projects/P/subjects/NEW"
+    assert site.put(address, params={"XNAT_CSRF": first}, headers=FIREFOX).status_code == 403
+    assert site.put(address, params={"XNAT_CSRF": second}, headers=FIREFOX).status_code == 201
 
 
 def test_markup_escapes_texts_and_attributes() -> None:

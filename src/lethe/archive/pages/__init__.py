@@ -47,6 +47,8 @@ def routes(ctx: Context) -> list[Route]:
     """Return the routes of the pages."""
 
     async def home(request: Request) -> Response:
+        if not login.is_logged_in(request) and ctx.settings.get("requireLogin"):
+            return RedirectResponse(login.ADDRESS, 302)
         return await to_thread.run_sync(home_page, ctx, user_of(request))
 
     async def enter(request: Request) -> Response:

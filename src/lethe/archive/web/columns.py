@@ -74,7 +74,6 @@ RESERVED = frozenset(
         "pulldatafromheaders",
         "triggerpipelines",
         "timestamp",
-        "xnat_csrf",
         "status",
     ]
 )

@@ -19,6 +19,7 @@ from lethe.archive import accounts
 from lethe.archive.context import Context
 from lethe.archive.model import GUEST, User
 from lethe.archive.problem import Problem
+from lethe.archive.web import browser
 from lethe.archive.web.answers import status_page
 from lethe.archive.web.sessions import Sessions
 from lethe.errors import Misconfigured, Outcome, Quarantined, Unavailable
@@ -120,6 +121,7 @@ class Gate:
     async def _identify(self, scope: Scope) -> str | None:
         """Find the user; return the id of a session that was opened for this request."""
         headers = Headers(scope=scope)
+        sent = browser.take_token(scope)
         session_id = _cookie(headers)
         login = self._sessions.login_of(session_id) if session_id else None
         user: User | None = None
@@ -135,10 +137,11 @@ class Gate:
                 user = await to_thread.run_sync(self._sessions.check, *credentials)
                 if user is None:
                     raise Problem(401, "Authentication failed.")
-                token = credentials[0] if credentials[0].lower() != user.login.lower() else ""
-                session_id = opened = self._sessions.open(user.login, token=token)
+                alias = credentials[0] if credentials[0].lower() != user.login.lower() else ""
+                session_id = opened = self._sessions.open(user.login, token=alias)
         if user is not None:
-            _check_browser(scope, headers)
+            token = self._sessions.token_of(session_id) if session_id else ""
+            browser.check(scope, headers, sent, token)
         state = scope["state"]
         state["user"], state["session_id"] = user or GUEST, session_id
         path: str = scope["path"]
@@ -152,16 +155,6 @@ class Gate:
         """Log method, shape of the path (no ids, labels, file names or query), status and time."""
         words = [w if w in _LOGGED_WORDS else "*" for w in scope["path"].split("/")[1:8]]
         self._ctx.logger.info("%s /%s %d %.0f ms", scope["method"], "/".join(words), status, seconds * 1000)
-
-
-def _check_browser(scope: Scope, headers: Headers) -> None:
-    """Refuse a change that another site made a browser send; programs have no such header."""
-    came_from = headers.get("sec-fetch-site", "")
-    if scope["method"] in {"GET", "HEAD"} or came_from in {"", "none"}:
-        return
-    ours = came_from == "same-origin"
-    if not ours or ("x-lethe-csrf" not in headers and scope["path"].startswith(("/data", "/xapi"))):
-        raise Problem(403, "The request was not sent by a page of this site.")
 
 
 def session_cookie(session_id: str) -> str:

@@ -56,7 +56,7 @@ def routes(ctx: Context, sessions: Sessions) -> list[BaseRoute]:
         session_id = session_id or sessions.open(user.login)
         body = session_id
         if "CSRF" in request.query_params:
-            body += f"; XNAT_CSRF={session_id[::-1].lower()}"
+            body += f"; XNAT_CSRF={sessions.token_of(session_id)}"
         return Response(body, media_type="text/plain", headers={"Set-Cookie": session_cookie(session_id)})
 
     async def login(request: Request) -> Response:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ class _Session:
     login: str
     used: float
     token: str
+    csrf: str
 
 
 class Sessions:
@@ -45,7 +47,9 @@ class Sessions:
         """Start a session for `login` (through the alias `token`, if any); return its id, 32 hex digits."""
         session_id = secrets.token_hex(16).upper()
         with self._lock:
-            self._open[session_id] = _Session(login, self._ctx.store.now(), token)
+            self._open[session_id] = _Session(
+                login, self._ctx.store.now(), token, str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+            )
             while len(self._open) > _MOST:
                 self._open.popitem(last=False)
         return session_id
@@ -63,6 +67,12 @@ class Sessions:
             found.used = moment
             self._open.move_to_end(session_id)
             return found.login
+
+    def token_of(self, session_id: str) -> str:
+        """Return what a browser of this session must send with changes; empty if there is no session."""
+        with self._lock:
+            found = self._open.get(session_id)
+            return found.csrf if found is not None else ""
 
     def close(self, session_id: str) -> None:
         """End one session."""

@@ -3,7 +3,7 @@
 // Launch a command on the object its button names, then follow its workflow until it ends.
 
 const PAUSE_MS = 1500;
-const HEADERS = { "Content-Type": "application/json", "X-Lethe-CSRF": "1" };
+const HEADERS = { "Content-Type": "application/json" };
 
 const isOver = (status) => status === "Complete" || /^(Failed|Killed)/.test(status);
 
@@ -26,11 +26,19 @@ async function follow(button, workflow) {
   }
 }
 
+// What every change of a browser carries in its query: the token of this login.
+async function token() {
+  const answer = await fetch("/data/JSESSION?CSRF=true", { credentials: "same-origin" });
+  const found = /XNAT_CSRF=([0-9a-f-]+)/.exec(answer.ok ? await answer.text() : "");
+  if (!found) throw new Error("signed out");
+  return found[1];
+}
+
 async function launch(button) {
   button.disabled = true;
   say(button, `${button.textContent}: sending …`);
   try {
-    const answer = await fetch(button.dataset.address, {
+    const answer = await fetch(`${button.dataset.address}?XNAT_CSRF=${await token()}`, {
       method: "POST",
       credentials: "same-origin",
       headers: HEADERS,
