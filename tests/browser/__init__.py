@@ -1,0 +1,1 @@
+"""The collection page in a real browser, against the embedded archive."""
