@@ -1,0 +1,1 @@
+"""The production stack of ``docker-compose.yml``: settings and secrets, artifacts, backup and drill."""
