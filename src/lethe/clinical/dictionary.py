@@ -174,19 +174,12 @@ class Dictionary:
         Misconfigured
             The file is not a dictionary, or a variable has no role or contradicts itself.
         """
-        place = path or files("lethe.clinical") / "dictionaries" / "stroke.yaml"
-        try:
-            raw = yaml.safe_load(place.read_text("utf-8"))
-        except FileNotFoundError:
-            raise Misconfigured("dictionary", "The dictionary file does not exist.") from None
-        except (yaml.YAMLError, UnicodeDecodeError):
-            raise Misconfigured("dictionary", "The dictionary is not YAML in UTF-8.") from None
-        return cls.parse(raw)
+        return cls.parse(read_yaml(path))
 
     @classmethod
     def parse(cls, raw: Any) -> Self:
         """Build a dictionary from the values of its file; raises like `load`."""
-        keys = {"name", "title", "version", "patient_column", "formats", "groups", "model"}
+        keys = {"name", "title", "version", "patient_column", "formats", "groups", "model", "record"}
         if not isinstance(raw, dict) or not {"name", "patient_column", "groups"} <= set(raw) <= keys:
             raise Misconfigured("dictionary", f"A dictionary has the keys {', '.join(sorted(keys))}.")
         variables: dict[str, Variable] = {}
@@ -235,6 +228,23 @@ class Dictionary:
             "formats": {kind: list(patterns) for kind, patterns in self.formats.items()},
             "variables": [variable.as_dict() for variable in shown],
         }
+
+
+def read_yaml(path: Path | None = None) -> Any:
+    """Return the values of a dictionary file; without `path` the one for stroke.
+
+    Raises
+    ------
+    Misconfigured
+        The file is absent or not YAML.
+    """
+    place = path or files("lethe.clinical") / "dictionaries" / "stroke.yaml"
+    try:
+        return yaml.safe_load(place.read_text("utf-8"))
+    except FileNotFoundError:
+        raise Misconfigured("dictionary", "The dictionary file does not exist.") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise Misconfigured("dictionary", "The dictionary is not YAML in UTF-8.") from None
 
 
 def _model(raw: Any, variables: Mapping[str, Variable]) -> Model:

@@ -1,0 +1,1 @@
+"""The XNAT plugin: data types, generated documents, the JAR and its checks."""
