@@ -27,6 +27,7 @@ NAMES = (
     "deface",
     "dicom-to-nifti",
     "nifti-to-dicom",
+    "prepare-session",
     "scramble-clinical",
 )
 

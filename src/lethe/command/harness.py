@@ -71,23 +71,20 @@ def execute(
         )
     size = sum(path.stat().st_size for folder in inputs.values() for path in resource_files(folder))
     with workplace(output) as work:
-        if _free(work) < size:
-            raise _no_space()
+        if is_full(work, size):
+            raise no_space()
         try:
             return _work(command, inputs, output, work, options, say, environment)
         except Outcome as outcome:
             # a program that is started may find the disk full and tidy up before it ends
-            if _free(work) < size:
-                raise _no_space() from outcome
+            if is_full(work, size):
+                raise no_space() from outcome
             raise
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise _no_space() from error
-            raise
-        except MemoryError as error:
-            raise Unavailable(
-                "out-of-memory", "The memory limit was reached.", remedy="Raise limit-memory of the command."
-            ) from error
+        except (OSError, MemoryError) as error:
+            meant = outcome_of(error)
+            if meant is None:
+                raise
+            raise meant from error
 
 
 def _work(
@@ -103,8 +100,7 @@ def _work(
     staging.mkdir()
     with _temporary_files_in(work / "tmp"):
         further = {name: folder for name, folder in inputs.items() if name}
-        done = command.work(Job(inputs[""], staging, options, say, further))
-    _record(command, options, done, staging, say, environment)
+        done = perform(command, Job(inputs[""], staging, options, say, further, environment))
     order = [entry.folder for entry in command.outputs if (staging / entry.folder).is_dir()]
     order.sort(key=lambda name: name == command.provenance_in)
     summary = ", ".join(f"{name} ({counted(files_below(staging / name), 'file')})" for name in order)
@@ -114,22 +110,18 @@ def _work(
     return done.verdict
 
 
-def _record(
-    command: Command,
-    options: Mapping[str, str],
-    done: Done,
-    staging: Path,
-    say: Progress,
-    environment: Mapping[str, str],
-) -> None:
-    digest = environment.get(DIGEST_VARIABLE) or None
-    record = provenance(command, options, done, staging, seconds=say.seconds, image_digest=digest)
-    folder = staging / command.provenance_in
-    folder.mkdir(exist_ok=True)
-    write_json(folder / FILE_NAME, record)
-    for path in list(staging.iterdir()):
+def perform(command: Command, job: Job) -> Done:
+    """Do the work of a command into ``job.staging`` and record it there; no output folder is left empty."""
+    began = job.say.seconds
+    done = command.work(job)
+    seconds = job.say.seconds - began
+    digest = job.environment.get(DIGEST_VARIABLE) or None
+    record = provenance(command, job.options, done, job.staging, seconds=seconds, image_digest=digest)
+    write_json(job.folder(command.provenance_in) / FILE_NAME, record)
+    for path in list(job.staging.iterdir()):
         if not files_below(path):
             shutil.rmtree(path)
+    return done
 
 
 @contextlib.contextmanager
@@ -147,11 +139,24 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
             os.environ["TMPDIR"] = before[1]
 
 
-def _free(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
+def is_full(folder: Path, size: int) -> bool:
+    """Tell whether the disk of `folder` has less than `size` bytes left."""
+    return shutil.disk_usage(folder).free < size
 
 
-def _no_space() -> Unavailable:
+def outcome_of(error: Exception) -> Outcome | None:
+    """Return what an error of the system means in words: a full disk, too little memory; None for others."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return no_space()
+    if isinstance(error, MemoryError):
+        return Unavailable(
+            "out-of-memory", "The memory limit was reached.", remedy="Raise limit-memory of the command."
+        )
+    return None
+
+
+def no_space() -> Unavailable:
+    """Return what a full disk is called."""
     return Unavailable(
         "output-full",
         "The disk of the output folder is full.",

@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+_BEYOND_ALL_MEMORY = 1 << 60
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -41,6 +42,33 @@ def _numbers(words: list[str]) -> tuple[int, int]:
     return int(quota), int(period)
 
 
+def memory_limit(cgroup: Path = CGROUP) -> int | None:
+    """Return the memory limit of this container in bytes, None where there is none."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            found = int((cgroup / name).read_text())
+        except (OSError, ValueError):
+            continue
+        # version 1 writes a number beyond all memory for none
+        return found if found < _BEYOND_ALL_MEMORY else None
+    return None
+
+
+def workers(most: int, bytes_each: int, cgroup: Path = CGROUP) -> int:
+    """Return how many of `most` pieces of work may run at once within the limits, at least one.
+
+    Parameters
+    ----------
+    most : int
+        Pieces of work.
+    bytes_each : int
+        Memory that one of them may need.
+    """
+    limit = memory_limit(cgroup)
+    fitting = most if limit is None else limit // bytes_each
+    return max(1, min(most, processors(cgroup), fitting))
+
+
 def memory_limit_hit(cgroup: Path = CGROUP) -> bool:
     """Tell whether the kernel killed a process of this container for its memory."""
     for name in ("memory.events", "memory/memory.oom_control"):
@@ -57,3 +85,9 @@ def limit_threads(environment: MutableMapping[str, str], count: int) -> None:
     """Tell numeric libraries that are imported later to use `count` threads; what is set stays."""
     for name in _THREAD_VARIABLES:
         environment.setdefault(name, str(count))
+
+
+def share_threads(environment: MutableMapping[str, str], workers: int) -> None:
+    """Divide the threads of `limit_threads` among `workers` processes."""
+    for name in _THREAD_VARIABLES:
+        environment[name] = str(max(1, int(environment[name]) // workers))

@@ -56,6 +56,8 @@ class Job:
         Where lines for the person who watches the log go.
     mounts : mapping of str to Path
         The further inputs by name; only ever read.
+    environment : mapping of str to str
+        Where the image's digest is looked up.
     """
 
     input: Path
@@ -63,6 +65,7 @@ class Job:
     options: Mapping[str, str]
     say: Progress
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def folder(self, name: str) -> Path:
         """Return the staged output folder `name`, made if it is not there."""

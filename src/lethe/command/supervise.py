@@ -107,7 +107,7 @@ def _children() -> list[int]:
 def _child(work: Callable[[TextIO, TextIO], int]) -> NoReturn:
     code = 1
     try:
-        _die_with_parent()
+        die_with_parent()
         signal.signal(signal.SIGTERM, _raise_stopped)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         out, err = _streams()
@@ -121,7 +121,8 @@ def _raise_stopped(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Let the kernel kill this process when the one that started it ends, however it ends."""
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
