@@ -208,11 +208,7 @@ class Execution:
         ending = self.backend.wait(self.run.handle, spec, self.signals)
         if ending.cause is Cause.DETACHED:
             return
-        if (
-            ending.cause is Cause.EXITED
-            and not ending.code
-            and before != (staging.snapshot(plan) if before else {})
-        ):
+        if ending.cause is Cause.EXITED and not ending.code and _changed(plan, before):
             self._end(runs.FAILED, "The command changed files of its read-only input.", ending.code, spec)
         elif ending.cause is Cause.EXITED and not ending.code:
             step = Change("Finalizing", "The command ended well.", exit_code=0)
@@ -294,6 +290,12 @@ class Execution:
         if spec is not None:
             self.backend.remove(spec)
         staging.tidy(self.ctx, self.run)
+
+
+def _changed(plan: Plan, before: Mapping[str, Any]) -> bool:
+    """Tell whether a file of the input is another or gone; what other runs add to the session is not ours."""
+    after = staging.snapshot(plan) if before else {}
+    return any(after.get(path) != state for path, state in before.items())
 
 
 def _timeout(command: Command) -> float:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lethe.archive.containers import registry
-from lethe.archive.containers.inputs import Inputs, Resolved, resolve_inputs
-from lethe.archive.containers.model import CommandInput, WrapperInput
+from lethe.archive.containers.inputs import Ambiguous, Inputs, Load, Resolved, resolve_inputs
+from lethe.archive.containers.model import Command, CommandInput, Wrapper, WrapperInput
 from lethe.archive.containers.objects import loader
 from lethe.archive.containers.registry import Registered
 from lethe.archive.containers.resolve import configure
@@ -18,6 +18,7 @@ from lethe.archive.problem import Problem
 from lethe.errors import Refused
 
 Json = dict[str, Any]
+Choices = tuple[tuple[str, str], ...]
 
 
 def launch_form(
@@ -39,7 +40,7 @@ def launch_form(
     config = registry.effective_config(ctx, found.wrapper_id, project)
     command, wrapper = configure(found.command, found.wrapper, config)
     try:
-        inputs = resolve_inputs(command, wrapper, params, loader(ctx, user, project=project))
+        inputs, choices = _resolved(command, wrapper, params, loader(ctx, user, project=project))
     except Problem:
         raise
     except Refused as refusal:
@@ -63,23 +64,46 @@ def launch_form(
             "root-element-name": wrapper.root.name if wrapper.root else None,
             "targets": list(targets),
         },
-        "input-config": [_wrapper_config(item) for item in wrapper.inputs]
+        "input-config": [_wrapper_config(item, item.name in choices) for item in wrapper.inputs]
         + [_command_config(item) for item in asked],
-        "input-values": [_value(item) for item in _listed(inputs, provided)],
+        "input-values": [
+            _choices(item.name, choices[item.name]) if item.name in choices else _value(item)
+            for item in _listed(inputs, provided)
+        ],
         "container-server-config": {"swarm-constraints": settings["swarm-constraints"]},
     }
+
+
+def _resolved(
+    command: Command, wrapper: Wrapper, params: Mapping[str, str], load: Load
+) -> tuple[Inputs, dict[str, Choices]]:
+    """Resolve the inputs; where several objects fit, take the first and tell all of them."""
+    given, choices = dict(params), dict[str, Choices]()
+    while True:
+        try:
+            return resolve_inputs(command, wrapper, given, load), choices
+        except Ambiguous as ambiguous:
+            if ambiguous.name in choices:
+                raise
+            choices[ambiguous.name] = ambiguous.choices
+            given[ambiguous.name] = ambiguous.choices[0][0]
+
+
+def _choices(name: str, choices: Choices) -> Json:
+    return {"name": name, "values": [{"value": value, "label": label} for value, label in choices]}
 
 
 def _listed(inputs: Inputs, provided: set[str]) -> list[Resolved]:
     return [*inputs.wrapper.values(), *(one for one in inputs.command.values() if one.name not in provided)]
 
 
-def _wrapper_config(item: WrapperInput) -> Json:
+def _wrapper_config(item: WrapperInput, asked: bool) -> Json:
+    fixed = item.is_object or not item.user_settable
     return {
         "name": item.name,
         "label": item.label or item.name,
         "description": item.description,
-        "type": "static" if item.is_object or not item.user_settable else _widget(item.type),
+        "type": "select-one" if asked else "static" if fixed else _widget(item.type),
         "required": item.required,
         "user-settable": item.user_settable,
         "advanced": False,

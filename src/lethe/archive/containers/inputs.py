@@ -30,6 +30,19 @@ class Load(Protocol):
         ...
 
 
+class Ambiguous(Refused):
+    """Several objects or values fit an input that takes one; `choices` are (value, label) of each."""
+
+    def __init__(self, name: str, choices: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            "object-ambiguous",
+            f"{len(choices)} objects fit input '{name}', and it takes one.",
+            remedy=f"Name one of them as '{name}'.",
+        )
+        self.name = name
+        self.choices = tuple(choices)
+
+
 _CHILD_LISTS = {
     ("Project", "Subject"): "subjects",
     ("Project", "Session"): "sessions",
@@ -195,12 +208,18 @@ def _pick(item: WrapperInput, found: Sequence[Any], params: Mapping[str, str]) -
             raise Refused("input-invalid", f"The value for '{item.name}' is not one of those that fit.")
         return chosen[:1]
     if len(found) > 1 and not item.multiple:
-        raise Refused(
-            "object-ambiguous",
-            f"{len(found)} objects fit input '{item.name}', and it takes one.",
-            remedy=f"Name one of them as '{item.name}'.",
-        )
+        raise Ambiguous(item.name, [_choice(entry) for entry in found])
     return [entry for entry in found if entry != ""]
+
+
+def _choice(entry: Any) -> tuple[str, str]:
+    """Return what names an entry in a launch, and what it is called for people."""
+    if not isinstance(entry, Mapping):
+        return str(entry), str(entry)
+    value = str(entry.get("uri") or entry.get("id") or "")
+    described = str(entry.get("series-description") or entry.get("scan-type") or "")
+    label = str(entry.get("label") or entry.get("name") or value)
+    return value, f"{label} ({described})" if described else label
 
 
 def _names(entry: Any) -> set[str]:

@@ -187,9 +187,13 @@ def find(ctx: Context, ref: str) -> Run | None:
     return None if row is None else Run.of(row)
 
 
-def listing(ctx: Context, where: str = "1 = 1", values: Sequence[object] = ()) -> list[Run]:
-    """Return the runs of ``SELECT * FROM cs_run WHERE {where}``, newest first."""
-    rows = ctx.store.read().execute(f"SELECT * FROM cs_run WHERE {where} ORDER BY id DESC", tuple(values))  # noqa: S608
+def listing(
+    ctx: Context, where: str = "1 = 1", values: Sequence[object] = (), *, order: str = "id DESC",
+    limit: int = -1, offset: int = 0,
+) -> list[Run]:  # fmt: skip
+    """Return the runs of ``SELECT * FROM cs_run WHERE {where}``, newest first unless `order` says else."""
+    sql = f"SELECT * FROM cs_run WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    rows = ctx.store.read().execute(sql, (*values, limit, offset))
     return [Run.of(row) for row in rows.fetchall()]
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from lethe.archive import access
 from lethe.archive.containers import rights, runs, staging, views
+from lethe.archive.containers.api import paging
 from lethe.archive.containers.api.call import Call, route
 from lethe.archive.containers.runner import Runner
 from lethe.archive.containers.runs import Run
@@ -20,8 +21,6 @@ from lethe.archive.context import Context
 from lethe.archive.problem import Problem
 from lethe.archive.web.answers import as_json, text
 
-_PAGE = 50
-_MOST = 500
 _LOG_PIECE = 4 << 20
 _STREAMS = ("stdout", "stderr")
 
@@ -93,33 +92,17 @@ def _list(call: Call) -> Response:
 
 
 def _page(call: Call) -> Response:
-    """Answer the paged list: page (from 1), size; filters on status, project, user and workflow."""
+    """Answer the paged list; see `lethe.archive.containers.api.paging`."""
     where, values = _scope(call)
     wish = call.json() or {}
     if not isinstance(wish, dict):
         raise Problem(400, "The body must be a JSON object.")
-    for key, column in _FILTERS.items():
-        given = (wish.get("filters") or {}).get(key)
-        if given is not None:
-            where += f" AND {column} = ?"
-            values.append(str(given.get("value", "")) if isinstance(given, dict) else str(given))
-    page, size = _whole(wish.get("page"), 1), min(_whole(wish.get("size"), _PAGE), _MOST)
-    found = runs.listing(call.ctx, where, values)[(page - 1) * size : page * size]
+    page = paging.read(wish)
+    found = runs.listing(
+        call.ctx, f"{where} AND {page.where}", [*values, *page.values], order=page.order, limit=page.limit,
+        offset=page.offset,
+    )  # fmt: skip
     return as_json([views.run_document(call.ctx, run) for run in found])
-
-
-_FILTERS = {
-    "id": "CAST(id AS TEXT)",
-    "status": "status",
-    "project": "project",
-    "user-id": "login",
-    "workflow-id": "CAST(workflow AS TEXT)",
-    "wrapper-id": "CAST(wrapper AS TEXT)",
-}
-
-
-def _whole(value: object, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
 
 
 def _seen(call: Call) -> Run:
@@ -199,6 +182,8 @@ def _log_since(call: Call) -> Response:
         with path.open("rb") as stream:
             stream.seek(start)
             piece = stream.read(_LOG_PIECE)
+        if len(piece) == _LOG_PIECE or not run.ended:
+            piece = _whole_letters(piece)
     complete = run.ended and len(piece) < _LOG_PIECE
     document = {
         "content": piece.decode(errors="replace"),
@@ -207,3 +192,15 @@ def _log_since(call: Call) -> Response:
         "bytesRead": len(piece),
     }
     return Response(json.dumps(document), media_type="application/json")
+
+
+def _whole_letters(piece: bytes) -> bytes:
+    """Cut off the first bytes of a letter whose rest is not there yet."""
+    for back in range(1, min(4, len(piece)) + 1):
+        lead = piece[-back]
+        if lead >= 0xC0:
+            length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+            return piece[:-back] if back < length else piece
+        if lead < 0x80:
+            break
+    return piece
