@@ -244,14 +244,16 @@ def set_membership(ctx: Context, project: str, login: str, role: str | None) -> 
 
 
 def add_invitation(
-    ctx: Context, project: str, role: str, *, by: str, email: str = "", login: str = ""
+    ctx: Context, project: str, role: str, *, by: str, email: str = "", login: str = "", reason: str = ""
 ) -> str:
     """Note an invitation into (or, with `login`, a request for) a role of a project; return its guid."""
     guid = str(uuid.UUID(bytes=secrets.token_bytes(16)))
     with ctx.store.write() as db:
-        db.execute(
+        cursor = db.execute(
             "INSERT INTO invitation (guid, project, role, login, email, created, created_by)"
             " VALUES (?,?,?,?,?,?,?)",
             (guid, project, role, login, email, ctx.store.now(), by),
         )
+        if reason:
+            db.execute("INSERT INTO invitation_reason VALUES (?, ?)", (cursor.lastrowid, reason))
     return guid

@@ -20,6 +20,7 @@ from lethe.archive.context import Context, open_context
 from lethe.archive.problem import Problem
 from lethe.archive.web import anonymize, cache, dashboard, people, services, tree, xapi
 from lethe.archive.web.answers import status_page
+from lethe.archive.web.compress import Compress
 from lethe.archive.web.gate import Gate
 from lethe.archive.web.sessions import Sessions
 
@@ -84,7 +85,7 @@ def create_app(root: Path, *, ctx: Context | None = None) -> Starlette:
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(Gate, ctx=context, sessions=sessions)],
+        middleware=[Middleware(Compress), Middleware(Gate, ctx=context, sessions=sessions)],
         exception_handlers={HTTPException: http_error},
     )
     app.router.redirect_slashes = False

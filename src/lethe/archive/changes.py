@@ -49,7 +49,8 @@ def rename(ctx: Context, item: Item, label: str, *, login: str) -> Item:
         old = items.folder_of(ctx, item)
         folder = items.free_folder(ctx, item.kind, item.project, item.parent, label)
         db.execute(
-            "UPDATE item SET label = ?, folder = ?, modified = ?, modified_by = ? WHERE pk = ?",
+            "UPDATE item SET label = ?, folder = ?, modified = MAX(?, modified + 0.001), modified_by = ?"
+            " WHERE pk = ?",
             (label, folder, ctx.store.now(), login, item.pk),
         )
         renamed = items.by_pk(ctx, item.pk)
@@ -63,7 +64,7 @@ def move_to_subject(ctx: Context, session: Item, subject: Item, *, login: str) -
         raise Problem(409, "The subject belongs to another project.")
     with ctx.store.write() as db:
         db.execute(
-            "UPDATE item SET parent = ?, modified = ?, modified_by = ? WHERE pk = ?",
+            "UPDATE item SET parent = ?, modified = MAX(?, modified + 0.001), modified_by = ? WHERE pk = ?",
             (subject.pk, ctx.store.now(), login, session.pk),
         )
 
@@ -108,8 +109,8 @@ def transfer(ctx: Context, item: Item, project: str, label: str, *, login: str) 
             parent = items.ensure_subject(ctx, project, subject.label, login=login)[0].pk
         folder = items.free_folder(ctx, item.kind, project, parent, label)
         db.execute(
-            "UPDATE item SET project = ?, label = ?, folder = ?, parent = ?, modified = ?, modified_by = ?"
-            " WHERE pk = ?",
+            "UPDATE item SET project = ?, label = ?, folder = ?, parent = ?,"
+            " modified = MAX(?, modified + 0.001), modified_by = ? WHERE pk = ?",
             (project, label, folder, parent, ctx.store.now(), login, item.pk),
         )
         for child in items.many(ctx, "parent = ?", item.pk):
@@ -137,7 +138,7 @@ def delete(ctx: Context, item: Item, *, login: str) -> None:
 def _forget_project(ctx: Context, project: str) -> None:
     with ctx.store.write() as db:
         db.execute("INSERT OR IGNORE INTO retired VALUES ('project', ?)", (project,))
-        for table in ("membership", "share", "invitation", "config"):
+        for table in ("membership", "share", "invitation", "config", "visit", "favorite"):
             db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608
         db.execute("DELETE FROM setting WHERE key = ?", (f"visibility.{project}",))
         db.execute("DELETE FROM setting WHERE key GLOB ?", (f"project.{project}.*",))

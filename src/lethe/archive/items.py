@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lethe.archive.context import Context
@@ -282,13 +283,29 @@ def ensure_scan(
 
 
 def set_data(ctx: Context, item: Item, data: Data, *, login: str) -> Item:
-    """Replace the fields of an item (compute them with `lethe.archive.xpaths`)."""
+    """Replace the fields of an item (compute them with `lethe.archive.types.xpath`); keep the old ones."""
     with ctx.store.write() as db:
         db.execute(
-            "UPDATE item SET data = ?, modified = ?, modified_by = ? WHERE pk = ?",
+            "INSERT INTO item_history (item, data, modified, modified_by)"
+            " SELECT pk, data, modified, modified_by FROM item WHERE pk = ?",
+            (item.pk,),
+        )
+        db.execute(
+            "UPDATE item SET data = ?, modified = MAX(?, modified + 0.001), modified_by = ? WHERE pk = ?",
             (json.dumps(data), ctx.store.now(), login, item.pk),
         )
         return by_pk(ctx, item.pk)
+
+
+def history(ctx: Context, item: Item) -> list[Item]:
+    """Return the item as it was before each of its changes, newest first."""
+    rows = ctx.store.read().execute(
+        "SELECT data, modified, modified_by FROM item_history WHERE item = ? ORDER BY pk DESC", (item.pk,)
+    )  # fmt: skip
+    return [
+        replace(item, data=json.loads(row["data"]), modified=row["modified"], modified_by=row["modified_by"])
+        for row in rows
+    ]
 
 
 def update_fields(ctx: Context, item: Item, values: Mapping[str, str | None], *, login: str) -> Item:
@@ -307,7 +324,7 @@ def set_status(ctx: Context, item: Item, status: str, *, login: str) -> None:
     """Set ``active`` or ``quarantine``."""
     with ctx.store.write() as db:
         db.execute(
-            "UPDATE item SET status = ?, modified = ?, modified_by = ? WHERE pk = ?",
+            "UPDATE item SET status = ?, modified = MAX(?, modified + 0.001), modified_by = ? WHERE pk = ?",
             (status, ctx.store.now(), login, item.pk),
         )
 

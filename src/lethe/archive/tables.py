@@ -26,6 +26,12 @@ CREATE INDEX IF NOT EXISTS item_of_project ON item (project, kind);
 CREATE INDEX IF NOT EXISTS item_of_parent ON item (parent, kind);
 CREATE INDEX IF NOT EXISTS item_folder ON item (project, kind, folder COLLATE NOCASE);
 
+CREATE TABLE IF NOT EXISTS item_history (
+  pk INTEGER PRIMARY KEY AUTOINCREMENT, item INTEGER NOT NULL REFERENCES item (pk) ON DELETE CASCADE,
+  data TEXT NOT NULL, modified REAL NOT NULL, modified_by TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS item_history_of ON item_history (item);
+
 CREATE TABLE IF NOT EXISTS share (
   item INTEGER NOT NULL REFERENCES item (pk) ON DELETE CASCADE,
   project TEXT NOT NULL, label TEXT NOT NULL, created REAL NOT NULL, created_by TEXT NOT NULL,
@@ -80,6 +86,18 @@ CREATE TABLE IF NOT EXISTS invitation (
   login TEXT NOT NULL DEFAULT '', email TEXT NOT NULL DEFAULT '', created REAL NOT NULL,
   created_by TEXT NOT NULL, approved TEXT NOT NULL DEFAULT '', approved_at REAL
 );
+
+CREATE TABLE IF NOT EXISTS invitation_reason (
+  invitation INTEGER PRIMARY KEY REFERENCES invitation (id) ON DELETE CASCADE, text TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS visit (
+  login TEXT NOT NULL COLLATE NOCASE REFERENCES user (login) ON DELETE CASCADE,
+  project TEXT NOT NULL, moment REAL NOT NULL, PRIMARY KEY (login, project)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS favorite (
+  login TEXT NOT NULL COLLATE NOCASE REFERENCES user (login) ON DELETE CASCADE,
+  project TEXT NOT NULL, PRIMARY KEY (login, project)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS config (

@@ -17,7 +17,8 @@ from lethe.archive.problem import Problem
 
 _PHRASES = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    406: "Not Acceptable", 409: "Conflict", 413: "Content Too Large", 417: "Expectation Failed",
+    406: "Not Acceptable", 409: "Conflict", 412: "Precondition Failed",
+    413: "Content Too Large", 417: "Expectation Failed",
     422: "Unprocessable Entity", 424: "Failed Dependency", 500: "Internal Server Error",
     507: "Insufficient Storage",
 }  # fmt: skip

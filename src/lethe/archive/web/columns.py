@@ -208,8 +208,13 @@ def column(kind: str, asked: str, type_name: str) -> Column | None:
     if xpath.find(kind, root, asked) is None and kind not in {"experiment", "assessor"}:
         return None
 
+    wanted = path if prefix is not None else asked
+    spots: dict[str, xpath.Spot | None] = {}
+
     def read(scope: Scope, item: Item) -> Any:
-        own = xpath.find(kind, type_of_item(item), path if prefix is not None else asked)
+        if item.xsi_type not in spots:
+            spots[item.xsi_type] = xpath.find(kind, type_of_item(item), wanted)
+        own = spots[item.xsi_type]
         return None if own is None else xpath.get(item.data, own)
 
     return Column(xpath.heading(kind, root, asked), read)

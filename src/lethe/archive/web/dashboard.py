@@ -84,6 +84,8 @@ def _file(request: Request, target: Path) -> Response:
     if etag in asked or "*" in asked:
         return Response(b"", 304, headers)
     kind = _TYPES.get(target.suffix.lower(), "application/octet-stream")
+    if kind.startswith("text/") or kind in {"application/javascript", "application/json", "image/svg+xml"}:
+        return Response(target.read_bytes(), headers=headers, media_type=kind)
     return FileResponse(target, headers=headers, media_type=kind)
 
 

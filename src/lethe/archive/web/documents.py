@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,9 +41,17 @@ def type_of_item(item: Item) -> XsiType:
 
 
 def stamp(seconds: float) -> str:
-    """Return a moment as lists show it: ``2024-05-01 10:15:00.0``."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000}"
+    """Return a moment as lists show it, to the millisecond and without zeros at its end.
+
+    Examples
+    --------
+    >>> stamp(1714558500.0), stamp(1714558500.005), stamp(1714558500.12)
+    ('2024-05-01 10:15:00.0', '2024-05-01 10:15:00.005', '2024-05-01 10:15:00.12')
+    """
+    whole, rest = divmod(round(seconds * 1000), 1000)
+    fraction = f"{rest:03d}".rstrip("0") or "0"
+    # this runs for every row of a list: gmtime is a third of the cost of datetime
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(whole))}.{fraction}"
 
 
 def _java_date(seconds: float) -> str:
@@ -134,13 +143,25 @@ def document(call: Call, item: Item) -> Response:
         return pages.item_page(call.ctx, call.user, item, _page_number(call))
     form = call.format or "json"
     if form == "json":
-        return answers.as_json({"items": [to_json(gather(call.ctx, item, call.user))]})
+        shown = [to_json(gather(call.ctx, item, call.user))]
+        if call.flag("includeHistory"):
+            shown += [_past(call, old) for old in items.history(call.ctx, item)]
+        return answers.as_json({"items": shown})
     if form in {"xml", "xlist", "xcat"}:
         tree = gather(call.ctx, item, call.user)
         tree.values = {k: v for k, v in tree.values.items() if not k.startswith("xnat_")}
         body = xml.write(tree, call.ctx.settings.get("siteUrl") or "")
         return Response(body, media_type="text/xml")
     raise Problem(400, "Items come as json, xml or html.")
+
+
+def _past(call: Call, item: Item) -> dict[str, Any]:
+    """Return an item as it was, without what lies below it."""
+    meta = {"start_date": _java_date(item.modified), "history_user": item.modified_by}
+    tree = Tree(type_of_item(item), {**item.data, **system_values(call.ctx, item)}, {}, meta)
+    found = to_json(tree)
+    found["meta"]["isHistory"] = True
+    return found
 
 
 def _page_number(call: Call) -> int:

@@ -51,6 +51,17 @@ def list_items(call: Call, address: Address) -> Response:
 
 
 def _kinds(call: Call, kind: str) -> str:
+    """Return the condition for the kinds, and the data types asked for, of a list."""
+    where = _kind_words(call, kind)
+    asked = [name for name in _asked_types(call) if name]
+    if not asked:
+        return where
+    types = sorted(name for name in TYPES if any(is_a(name, wanted) for wanted in asked))
+    marks = ", ".join(f"'{name}'" for name in types)
+    return f"{where} AND xsi_type IN ({marks})"
+
+
+def _kind_words(call: Call, kind: str) -> str:
     """Return the SQL condition on kinds: assessors are listed only where their type is asked for."""
     if kind == EXPERIMENT and any(is_a(name, "xnat:derivedData") for name in _asked_types(call)):
         return "kind IN ('experiment', 'assessor')"
@@ -103,6 +114,7 @@ def put_item(call: Call, address: Address) -> Response:
             item, made = _put_experiment(call, address, name, wanted)
         else:
             item, made = _put_part(call, address, collection, name, wanted)
+        _check_unchanged(call, item, made)
         if not made and _renames(call, item, wanted, address):
             return answers.text(item.id)
         if made:
@@ -115,6 +127,19 @@ def put_item(call: Call, address: Address) -> Response:
     if item.kind in {SCAN, RECONSTRUCTION}:
         return answers.text("")
     return answers.text(item.id, 201 if made else 200)
+
+
+def _check_unchanged(call: Call, item: Item, made: bool) -> None:
+    """Refuse (412) to overwrite what somebody else wrote since the sender looked.
+
+    ``If-Match`` bears the ``last_modified`` that the sender saw, ``If-None-Match: *`` says that there was
+    nothing. XNAT passes over both.
+    """
+    seen = call.headers.get("if-match", "").strip()
+    if seen and (made or seen.removeprefix("W/").strip('"') != stamp(item.modified)):
+        raise Problem(412, "The item was changed meanwhile; read it again.")
+    if call.headers.get("if-none-match", "").strip() == "*" and not made:
+        raise Problem(412, "The item exists meanwhile; read it again.")
 
 
 def _check_new_id(call: Call, item: Item, wanted: Wish) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from starlette.responses import Response
 
 from lethe.archive import access, accounts, changes, items, workflows
@@ -17,6 +19,14 @@ from lethe.archive.web.request import Call
 from lethe.governance.roles import Right
 
 _NAMES = ("name", "secondary_ID")
+_VERBS: dict[str, dict[str, Right]] = {
+    "accessible": {},
+    "restrict": {"edit": Right.EDIT, "delete": Right.DELETE},
+    "permissions": {"read": Right.READ, "create": Right.CREATE, "edit": Right.EDIT, "delete": Right.DELETE},
+    "data": {"readable": Right.READ, "writable": Right.EDIT},
+}
+_VISIT_SECONDS = 600.0
+_RECENT_SECONDS = 30 * 86400.0
 _SEARCH = (
     "accessible",
     "data",
@@ -35,27 +45,98 @@ def list_projects(call: Call) -> Response:
     if call.flag("fields"):
         return answers.table(mapping("project"), call.format)
     shown = access.readable_projects(call.ctx, call.user, Right.SEE)
-    for name, verb in (("accessible", Right.READ), ("restrict", None), ("data", None)):
-        value = call.query.get(name, "")
-        wanted = verb or {"edit": Right.EDIT, "delete": Right.DELETE, "writable": Right.EDIT,
-                          "readable": Right.READ}.get(value)  # fmt: skip
-        if name in call.query and wanted is not None and value != "false":
-            shown &= access.readable_projects(call.ctx, call.user, wanted)
+    for name, words in _VERBS.items():
+        value = call.query.get(name, "").lower()
+        if name not in call.query or value == "false":
+            continue
+        wanted = Right.READ if name == "accessible" else words.get(value)
+        if wanted is None:
+            raise Problem(400, f"{name} is one of {', '.join(words)}.")
+        shown &= access.readable_projects(call.ctx, call.user, wanted)
     roles = [role for role in ("owner", "member", "collaborator") if call.flag(role)]
     if roles:
         mine = call.ctx.store.read().execute(
             "SELECT project, role FROM membership WHERE login = ?", (call.login,)
         )  # fmt: skip
         shown &= {row["project"] for row in mine if row["role"] in roles}
+    shown &= _used(call, shown)
     found = [p for p in items.many(call.ctx, "kind = 'project' ORDER BY id COLLATE NOCASE") if p.id in shown]
     if any(name in call.query for name in _SEARCH):
         return answers.table(_search_rows(call, found), call.format)
     return answers.table(listing(call, "project", found), call.format)
 
 
+def _used(call: Call, shown: set[str]) -> set[str]:
+    """Return the projects that ``recent``, ``favorite`` and ``activeSince`` leave."""
+    db = call.ctx.store.read()
+    left = set(shown)
+    if call.flag("recent"):
+        moment = call.ctx.store.now() - _RECENT_SECONDS
+        rows = db.execute("SELECT project FROM visit WHERE login = ? AND moment > ?", (call.login, moment))
+        left &= {row["project"] for row in rows}
+    if call.flag("favorite"):
+        rows = db.execute("SELECT project FROM favorite WHERE login = ?", (call.login,))
+        left &= {row["project"] for row in rows}
+    if call.query.get("activeSince"):
+        try:
+            since = datetime.fromisoformat(call.query["activeSince"])
+        except ValueError:
+            raise Problem(400, "activeSince is a date.") from None
+        seconds = (since if since.tzinfo else since.replace(tzinfo=UTC)).timestamp()
+        left &= {
+            row["project"]
+            for row in db.execute(
+                "SELECT project FROM item GROUP BY project HAVING MAX(modified) >= ?", (seconds,)
+            )
+        }
+    return left
+
+
+def favorites(call: Call, names: dict[str, str]) -> Response:
+    """Answer ``GET /data/user/favorites/Project`` and ``PUT|DELETE .../{project}``."""
+    access.require_login(call.user)
+    if names["kind"].lower() != "project":
+        raise Problem(404, "Only projects are favorites.")
+    if "project" in names:
+        project = resolve(call, [("projects", names["project"])]).item
+        with call.ctx.store.write() as db:
+            if call.method == "PUT":
+                db.execute("INSERT OR IGNORE INTO favorite VALUES (?, ?)", (call.login, project.id))
+            else:
+                db.execute("DELETE FROM favorite WHERE login = ? AND project = ?", (call.login, project.id))
+        return answers.text("")
+    rows = call.ctx.store.read().execute(
+        "SELECT project FROM favorite WHERE login = ? ORDER BY project", (call.login,)
+    )  # fmt: skip
+    return answers.table(answers.Table(["id"], [{"id": row["project"]} for row in rows]), call.format)
+
+
+def _note_visit(call: Call, project: Item) -> None:
+    """Remember that somebody looked at a project, at most once in ten minutes."""
+    if call.user.is_guest:
+        return
+    now = call.ctx.store.now()
+    row = call.ctx.store.read().execute(
+        "SELECT moment FROM visit WHERE login = ? AND project = ?", (call.login, project.id)
+    ).fetchone()  # fmt: skip
+    if row is None or now - row["moment"] > _VISIT_SECONDS:
+        with call.ctx.store.write() as db:
+            db.execute(
+                "INSERT INTO visit VALUES (?, ?, ?) ON CONFLICT (login, project)"
+                " DO UPDATE SET moment = excluded.moment",
+                (call.login, project.id, now),
+            )
+
+
 def _search_rows(call: Call, found: list[Item]) -> answers.Table:
     """Return the columns of XNAT's project search (lower case), which some filters answer with."""
     number = call.user.number
+    visits = {
+        row["project"]: stamp(row["moment"])
+        for row in call.ctx.store.read().execute(
+            "SELECT project, moment FROM visit WHERE login = ?", (call.login,)
+        )
+    }
     columns = ["id", "name", "description", "secondary_id", "pi", "project_invs", "project_access",
                "project_access_img", "insert_date", "insert_user", f"user_role_{number}",
                f"last_accessed_{number}", "URI"]  # fmt: skip
@@ -69,6 +150,7 @@ def _search_rows(call: Call, found: list[Item]) -> answers.Table:
             "project_access": access.visibility(call.ctx, p.id).value,
             "insert_date": stamp(p.created),
             "insert_user": p.created_by,
+            f"last_accessed_{number}": visits.get(p.id, ""),
             f"user_role_{number}": group_name(access.role_in(call.ctx, call.user, p.id).value),
             "URI": f"/data/projects/{p.id}",
         }
@@ -214,7 +296,9 @@ def investigators(call: Call, projects: set[str]) -> Response:
 
 def project_document(call: Call, name: str) -> Response:
     """Answer ``GET /projects/P``."""
-    return document(call, resolve(call, [("projects", name)]).item)
+    project = resolve(call, [("projects", name)]).item
+    _note_visit(call, project)
+    return document(call, project)
 
 
 def members(call: Call, project: Item, tail: list[str]) -> Response:

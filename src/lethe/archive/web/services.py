@@ -105,6 +105,8 @@ def routes(ctx: Context, sessions: Sessions) -> list[BaseRoute]:
         Route("/data/services/tokens/invalidate/{alias}/{secret}", wrap(invalidate),
               methods=any_way),
         Route("/data/users", wrap(_users)),
+        Route("/data/user/favorites/{kind}", wrap(projects.favorites)),
+        Route("/data/user/favorites/{kind}/{project}", wrap(projects.favorites), methods=["PUT", "DELETE"]),
         Route("/data/pars", wrap(lambda call, _: pars.mine(call))),
         Route("/data/pars/{ref}", wrap(lambda call, names: pars.decide(call, names["ref"])), methods=put_get),
         Route("/data/config", wrap(lambda call, _: configs.site_config(call, []))),

@@ -75,7 +75,7 @@ async def _read_body(call: Call, request: Request) -> None:
             call.form = upload.fields
             if upload.files:
                 call.body = await to_thread.run_sync(upload.files[0].path.read_bytes)
-                call.headers = {"content-type": "text/xml"}
+                call.headers = {**request.headers, "content-type": "text/xml"}
         finally:
             upload.discard()
         return

@@ -40,8 +40,12 @@ PLUGINS = {
         "pluginClass": "org.nrg.containers.config.ContainersConfig", "beanName": "containersConfig",
         "logConfigurationFile": None,
     },
+    "lethe": {
+        "id": "lethe", "name": "Lethe", "version": version("lethe"),
+        "pluginClass": "example.lethe.LethePlugin", "beanName": "lethePlugin", "logConfigurationFile": None,
+    },
 }  # fmt: skip
-"""Plugins of a real XNAT whose REST surface is spoken here."""
+"""Plugins of a real XNAT whose REST surface, data types and pages are here."""
 
 
 def routes(ctx: Context) -> list[BaseRoute]:
@@ -76,7 +80,7 @@ def routes(ctx: Context) -> list[BaseRoute]:
         Route("/xapi/schemas/{name:path}", in_thread(ctx, _schema)),
         Route("/xapi/custom-fields/{path:path}", in_thread(ctx, custom.serve), methods=any_way),
         Route("/xapi/access/projects", in_thread(ctx, _projects)),
-        Route("/xapi/projects/{project}/access-requests", in_thread(ctx, _request_access), methods=["POST"]),
+        Route("/xapi/projects/{project}/access-requests", in_thread(ctx, _access_requests), methods=get_post),
     ]
 
 
@@ -180,10 +184,12 @@ def _projects(call: Call, names: dict[str, str]) -> Response:
     )
 
 
-def _request_access(call: Call, names: dict[str, str]) -> Response:
+def _access_requests(call: Call, names: dict[str, str]) -> Response:
     project = items.find_project(call.ctx, names["project"])
     if project is None:
         raise not_found("project")
     if not access.right(call.ctx, call.user, project.id, Right.SEE) and call.user.is_guest:
         raise not_found("project")
+    if call.method == "GET":
+        return pars.requests(call, project.id)
     return pars.request_access(call, project.id)

@@ -11,8 +11,9 @@ from lethe.archive.problem import Problem
 
 _PAGE, _MOST = 50, 500
 _COLUMNS = {
-    "id": "id", "status": "status", "status-time": "status_time", "timestamp": "created", "project": "project",
-    "user-id": "login", "workflow-id": "workflow", "wrapper-id": "wrapper", "wrapper-name": "wrapper_name",
+    "id": "id", "status": "status", "status-time": "status_time", "timestamp": "created",
+    "project": "project", "user-id": "login", "workflow-id": "workflow", "wrapper-id": "wrapper",
+    "wrapper-name": "wrapper_name",
     "pipeline-name": "wrapper_name", "command-id": "command", "container-id": "handle",
     "container-name": "name", "backend": "backend", "bulk-launch-id": "bulk",
 }  # fmt: skip
