@@ -74,6 +74,9 @@ def prepare(root: Path, site: Site, *, self_signed: bool, dry_run: bool = False)
         The host is no host name, the owner is root, or ``.env`` names other folders than `site`.
     """
     _check(site)
+    env = root / ".env"
+    if env.exists():
+        _agrees(env, site)
     steps: list[Step] = []
 
     def make(what: str, exists: bool, work: object) -> None:
@@ -96,10 +99,7 @@ def prepare(root: Path, site: Site, *, self_signed: bool, dry_run: bool = False)
         make(
             f"certificate {both[0]}", both[0].exists() and both[1].exists(), lambda: _certificate(both, site)
         )
-    env = root / ".env"
     make(f"settings {env}", env.exists(), lambda: write_bytes(env, _env(root, site).encode()))
-    if env.exists():
-        _agrees(env, site)
     return steps
 
 
