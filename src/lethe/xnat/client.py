@@ -61,6 +61,15 @@ def _fail(status: int, what: str) -> None:
     )
 
 
+def _untrusted() -> Refused:
+    return Refused(
+        "certificate",
+        "The archive's certificate is not trusted by this machine, so nothing was sent.",
+        remedy="Ask its administrator for the certificate of the issuing authority and name that file in "
+        "REQUESTS_CA_BUNDLE; never switch the check off.",
+    )
+
+
 class Archive:
     """One connection to an XNAT, real or embedded.
 
@@ -125,6 +134,8 @@ class Archive:
             return self._http.request(
                 method, self._url + path, timeout=TIMEOUT_S, allow_redirects=False, **options
             )
+        except requests.exceptions.SSLError:
+            raise _untrusted() from None
         except requests.RequestException as error:
             raise Unavailable(
                 "archive-unreachable",
@@ -171,6 +182,8 @@ def connect(url: str, user: str, password: str) -> Iterator[Archive]:
         raise Refused(
             "login", "The archive did not accept the login.", remedy="Check user and password."
         ) from None
+    except requests.exceptions.SSLError:
+        raise _untrusted() from None
     except requests.RequestException:
         raise Unavailable(
             "archive-unreachable", "No archive answers at that address.", remedy="Check that it runs."

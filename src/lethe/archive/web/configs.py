@@ -72,6 +72,10 @@ def _answer(call: Call, tail: list[str], project: str) -> Response:
         row = _newest(call.ctx, tool, path, project)
         if row is None:
             raise Problem(404, "There is no such configuration.")
+        if call.query.get("action", "").lower() == "gethistory":
+            return answers.table(
+                answers.Table(_COLUMNS, _history(call.ctx, tool, path, project)), call.format
+            )
         if call.flag("contents"):
             return answers.text(row["contents"])
         return answers.table(answers.Table(_COLUMNS, [_shown(row)]), call.format)
@@ -101,6 +105,15 @@ def _put(call: Call, tool: str, path: str, project: str) -> Response:
         reason=call.query.get("reason", ""),
     )  # fmt: skip
     return answers.text("", 200 if last else 201)
+
+
+def _history(ctx: Context, tool: str, path: str, project: str) -> list[dict[str, object]]:
+    """Return every version of a text, the oldest first."""
+    rows = ctx.store.read().execute(
+        "SELECT * FROM config WHERE tool = ? AND path = ? AND project = ? ORDER BY version",
+        (tool, path, project),
+    )  # fmt: skip
+    return [_shown(row) for row in rows]
 
 
 def _shown(row: sqlite3.Row) -> dict[str, object]:
