@@ -18,7 +18,7 @@ from lethe.cli import _connection as connection
 from lethe.cli import _runs
 from lethe.errors import Misconfigured, Refused
 from lethe.xnat import bulk as launching
-from lethe.xnat import commands, overview, runs, targets
+from lethe.xnat import commands, overview, placing, runs, targets
 from lethe.xnat import plan as planning
 from lethe.xnat.client import Archive, connect
 
@@ -246,7 +246,7 @@ def _carry_out(
             raise typer.Exit(_STOPPED) from None
     if scope is not None:
         ended = launching.confirm(archive, scope, ended)
-    _show_result(plan, ended, output)
+    _show_result(plan, placing.settle(archive, ended), output)
 
 
 def _show_plan(plan: planning.Plan, output: Output) -> None:
@@ -280,6 +280,34 @@ def _show_result(plan: planning.Plan, ended: list[launching.Ended], output: Outp
             f"{failed} of {len(ended)} runs failed.",
             remedy="The reasons stand above; the same command tries them again.",
         )
+
+
+@app.command(epilog="Example: lethe command place --project STROKE_INTAKE")
+def place(
+    url: connection.Url,
+    user: connection.User,
+    project: MaybeProject = "",
+    session: Session = "",
+    subject: Subject = "",
+    password_file: connection.PasswordFile = None,
+    dry_run: DryRun = False,
+    output: Format = Output.table,
+) -> None:
+    """Move results of prepare-session that was launched from XNAT's page to the scans they belong to."""
+    with connect(url, user, connection.password(password_file)) as archive:
+        scope = targets.scope_of(archive, project=project, session=session, subject=subject)
+        waiting = [one for one in targets.sessions(archive, scope) if placing.PREPARED in one.labels]
+        rows = [
+            {
+                "session": one.name,
+                "files": "would be placed" if dry_run else str(placing.place(archive, one.session)),
+                "scans failed": str(
+                    sum(bool(scan.reason) for scan in placing.report_of(archive, one.session))
+                ),
+            }
+            for one in waiting
+        ]
+    _show(rows, output)
 
 
 # ---- what runs --------------------------------------------------------------------------------------------

@@ -115,7 +115,13 @@ def generated_part(command: Command, definition: dict[str, Any]) -> str:
 
 def _launching(command: Command, definition: dict[str, Any]) -> list[str]:
     rows = [
-        (wrapper["name"], ", ".join(wrapper["contexts"]), f"`{wrapper['external-inputs'][0]['matcher']}`")
+        (
+            wrapper["name"],
+            ", ".join(wrapper["contexts"]),
+            _condition(wrapper["external-inputs"][0]["matcher"]),
+            ", ".join(_asked(wrapper)) or "nothing",
+            f"the {wrapper['output-handlers'][0]['as-a-child-of']}",
+        )
         for wrapper in definition["xnat"]
     ]
     needs = "; ".join((command.needs, *(mount.needs for mount in command.mounts)))
@@ -125,8 +131,20 @@ def _launching(command: Command, definition: dict[str, Any]) -> list[str]:
         f"Input: {needs}. Image: `{definition['image']}`. Memory: {definition['reserve-memory']} MB "
         f"reserved, {definition['limit-memory']} MB at most. Processors: {definition['limit-cpu']:g}.",
         "",
-        *_table(("wrapper", "offered on", "if"), rows),
+        *_table(("wrapper", "offered on", "if", "asks for", "results go to"), rows),
+        "",
+        "XNAT attaches an output to one object only, so a wrapper works on one object. What is asked for is "
+        "taken without a question where just one fits. Many objects: `lethe command bulk`, one launch each.",
     ]
+
+
+def _condition(matcher: str) -> str:
+    return f"`{matcher}`" if matcher else "always"
+
+
+def _asked(wrapper: dict[str, Any]) -> list[str]:
+    """Return what a wrapper lets its user choose below the object it was launched on."""
+    return [entry["label"].lower() for entry in wrapper["derived-inputs"] if entry["user-settable"]]
 
 
 def _options(command: Command) -> list[str]:
@@ -174,9 +192,17 @@ def _failures(command: Command) -> list[str]:
         "## Failures",
         "",
         "Exit code 0: the outputs are whole. Any other: nothing was written; the log's last line says why.",
+        *_parts(command),
         "",
         *_table(("exit code", "name", "meaning", "remedy"), rows),
     ]
+
+
+def _parts(command: Command) -> list[str]:
+    if not command.parts:
+        return []
+    links = ", ".join(f"[{name}](../{name}/README.md)" for name in command.parts)
+    return [f"What ends the work on one scan only stands in the report, with the names of {links}."]
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:

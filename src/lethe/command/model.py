@@ -121,6 +121,8 @@ class Command:
         Returns what the reasons of a verdict mean, by their short names.
     mounts : tuple of Mount
         Further inputs beside the input mount.
+    parts : tuple of str
+        Names of the commands whose work it does on parts of its input; their failures do not end it.
     """
 
     name: str
@@ -134,3 +136,4 @@ class Command:
     options: tuple[Option, ...] = ()
     reasons: Callable[[], Mapping[str, str]] | None = None
     mounts: tuple[Mount, ...] = ()
+    parts: tuple[str, ...] = ()

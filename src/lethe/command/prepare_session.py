@@ -237,6 +237,7 @@ COMMAND = Command(
     work=work,
     self_test=self_test,
     rooms=(),
+    parts=tuple(sorted(RESOURCES)),
     options=(
         *deface.COMMAND.options,
         Option(

@@ -40,9 +40,21 @@ def _md5(path: Path) -> str:
 
 
 def put_file(
-    archive: Archive, resource: str, name: str, path: Path, *, file_format: str = "", content: str = ""
+    archive: Archive,
+    resource: str,
+    name: str,
+    path: Path,
+    *,
+    file_format: str = "",
+    content: str = "",
+    overwrite: bool = False,
 ) -> bool:
     """Upload one file; the same bytes under the same name are not sent again.
+
+    Parameters
+    ----------
+    overwrite : bool
+        Replace other bytes under that name, for results that a later run makes anew.
 
     Returns
     -------
@@ -52,20 +64,21 @@ def put_file(
     Raises
     ------
     Refused
-        Other bytes already lie under that name: nothing is overwritten.
+        Other bytes already lie under that name, and `overwrite` is not set.
     Unavailable
         The archive took the request but stored something else.
     """
     digest = _md5(path)
     present = list_files(archive, resource).get(name)
-    if present is not None:
+    if present is not None and not (overwrite and present.get("digest") != digest):
         return _same_or_refuse(present, digest)
     with path.open("rb") as stream:
         response = archive.request(
             "PUT",
             f"{resource}/files/{quote(name)}",
             "upload a file",
-            params={"inbody": "true", "format": file_format, "content": content},
+            params={"inbody": "true", "format": file_format, "content": content}
+            | ({"overwrite": "true"} if overwrite else {}),
             data=stream,
             headers={"Content-Type": "application/octet-stream"},
         )
@@ -92,9 +105,19 @@ def _same_or_refuse(present: dict[str, str], digest: str) -> bool:
     )
 
 
-def put_files(archive: Archive, resource: str, paths: Iterable[tuple[str, Path]], **kinds: str) -> int:
+def put_files(
+    archive: Archive,
+    resource: str,
+    paths: Iterable[tuple[str, Path]],
+    *,
+    file_format: str = "",
+    content: str = "",
+) -> int:
     """Upload several files and return how many were sent."""
-    return sum(put_file(archive, resource, name, path, **kinds) for name, path in paths)
+    return sum(
+        put_file(archive, resource, name, path, file_format=file_format, content=content)
+        for name, path in paths
+    )
 
 
 def get_file(archive: Archive, uri: str, target: Path, *, digest: str = "") -> None:

@@ -14,14 +14,8 @@ from typing import Any
 from lethe.errors import Misconfigured, Refused
 from lethe.xnat.client import Archive
 from lethe.xnat.matcher import compile_matcher
-from lethe.xnat.wrappers import Wrapper
+from lethe.xnat.wrappers import GENERIC, Wrapper
 
-_GENERIC = {
-    "Scan": "xnat:imageScanData",
-    "Session": "xnat:imageSessionData",
-    "Subject": "xnat:subjectData",
-    "Project": "xnat:projectData",
-}
 # name in the Container Service's object JSON -> name in XNAT's item JSON
 _SCAN_FIELDS = {
     "scan-type": "type",
@@ -103,8 +97,8 @@ def targets(archive: Archive, wrapper: Wrapper, scope: Scope) -> list[Target]:
             remedy="Name the objects themselves.",
         )
     fits = compile_matcher(wrapper.matcher) if wrapper.matcher.strip() else lambda _: True
-    wanted = set(wrapper.contexts) - {_GENERIC[wrapper.root_type]}
-    generic = _GENERIC[wrapper.root_type] in wrapper.contexts or not wrapper.contexts
+    wanted = set(wrapper.contexts) - {GENERIC[wrapper.root_type]}
+    generic = GENERIC[wrapper.root_type] in wrapper.contexts or not wrapper.contexts
     found = [
         target
         for target in reader(archive, scope)
@@ -201,6 +195,11 @@ def _read_sessions(archive: Archive, scope: Scope) -> Iterator[Target]:
         yield Target(str(document["uri"]), row["label"], row["id"], document)
 
 
+def sessions(archive: Archive, scope: Scope) -> list[Target]:
+    """Return the sessions in `scope`, sorted by label."""
+    return sorted(_read_sessions(archive, scope), key=lambda target: target.name)
+
+
 def _read_subjects(archive: Archive, scope: Scope) -> Iterator[Target]:
     path = f"/data/projects/{scope.project}/subjects"
     for row in archive.rows(path, "list subjects", columns="ID,label"):
@@ -221,7 +220,7 @@ def _listed(archive: Archive, path: str, kind: str, number: str, label: str, pro
         "type": kind,
         "id": number,
         "label": label,
-        "xsiType": _GENERIC[kind],
+        "xsiType": GENERIC[kind],
         "uri": f"/archive{path}",
         "project-id": project,
         "resources": [_resource(row) for row in rows],

@@ -9,6 +9,14 @@ from typing import Any
 from lethe.errors import Misconfigured
 from lethe.xnat.client import Archive
 
+GENERIC: Mapping[str, str] = {
+    "Scan": "xnat:imageScanData",
+    "Session": "xnat:imageSessionData",
+    "Subject": "xnat:subjectData",
+    "Project": "xnat:projectData",
+}
+"""Type of a wrapper's root input -> the xsi:type that stands for all objects of that type."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
@@ -116,7 +124,7 @@ def is_enabled(archive: Archive, project: str, wrapper: Wrapper) -> bool:
 
 
 def available(archive: Archive, project: str, xsi_type: str) -> list[dict[str, Any]]:
-    """Return the enabled commands that fit a type of object in `project`."""
+    """Return the enabled commands that the user is offered on a type of object in `project`."""
     rows: list[dict[str, Any]] = archive.request(
         "GET",
         "/xapi/commands/available",
@@ -165,7 +173,8 @@ def ready(archive: Archive, project: str, name: str, inputs: Mapping[str, str]) 
     Raises
     ------
     Misconfigured
-        Not registered, not enabled in the project, unknown or missing inputs, a value that is not offered.
+        Not registered, not enabled in the project, not offered to this user, unknown or missing inputs, a
+        value that is not in the list.
     """
     command, wrapper = _search(archive, name)
     _check_inputs(command, wrapper, inputs)
@@ -176,7 +185,20 @@ def ready(archive: Archive, project: str, name: str, inputs: Mapping[str, str]) 
             f"{name} is not enabled in {project}.",
             remedy=f"An owner can do it: lethe command enable {name} --project {project}",
         )
+    _check_offered(archive, project, chosen)
     return chosen
+
+
+def _check_offered(archive: Archive, project: str, wrapper: Wrapper) -> None:
+    """Refuse what XNAT would queue and then let fail, since the user lacks the rights for its outputs."""
+    context = wrapper.contexts[0] if wrapper.contexts else GENERIC.get(wrapper.root_type, "")
+    rows = available(archive, project, context) if context else []
+    if context and wrapper.wrapper_id not in {int(row["wrapper-id"]) for row in rows}:
+        raise Misconfigured(
+            "not-offered",
+            f"{wrapper.name} is not offered to you in {project}: your role may not add what it writes.",
+            remedy="Ask the owner of the project for the role of a member.",
+        )
 
 
 def _check_inputs(command: Mapping[str, Any], wrapper: Mapping[str, Any], inputs: Mapping[str, str]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 Said = Annotated[str, StringConstraints(min_length=3)]
@@ -50,21 +50,29 @@ class External(Part):
     label: Said
     description: Said
     type: Literal["Scan", "Session", "Subject", "Project"]
-    matcher: Said
+    matcher: str
     required: Literal[True]
     load_children: Literal[True]
+    provides_files_for_command_mount: Name | None = None
 
 
 class Derived(Part):
     name: Name
     label: Said
     description: Said
-    type: Literal["Resource"]
+    type: Literal["Resource", "Scan", "Session"]
     derived_from_wrapper_input: Name
-    matcher: Said
+    matcher: str
     required: Literal[True]
-    provides_files_for_command_mount: Name
-    user_settable: Literal[False]
+    provides_files_for_command_mount: Name | None = None
+    user_settable: bool
+
+    @model_validator(mode="after")
+    def only_a_choice_is_asked_for(self) -> Self:
+        """A resource follows from what was chosen; a scan or session is what a user may choose."""
+        assert self.user_settable == (self.type != "Resource")
+        assert self.matcher or self.type == "Session"
+        return self
 
 
 class Handler(Part):
@@ -84,10 +92,17 @@ class Wrapper(Part):
     label: Said
     description: Said
     contexts: list[
-        Literal["xnat:imageScanData", "xnat:imageSessionData", "xnat:subjectData", "xnat:projectData"]
+        Literal[
+            "xnat:imageScanData",
+            "xnat:ctScanData",
+            "xnat:mrScanData",
+            "xnat:imageSessionData",
+            "xnat:subjectData",
+            "xnat:projectData",
+        ]
     ]
     external_inputs: Annotated[list[External], Field(min_length=1, max_length=1)]
-    derived_inputs: Annotated[list[Derived], Field(min_length=1)]
+    derived_inputs: list[Derived]
     output_handlers: Annotated[list[Handler], Field(min_length=1)]
 
 

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from lethe.command.limits import limit_threads, memory_limit_hit, processors
+from lethe.command.limits import (
+    limit_threads,
+    memory_limit,
+    memory_limit_hit,
+    processors,
+    share_threads,
+    workers,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +59,39 @@ def test_a_kill_by_the_memory_limit_is_recognised(tmp_path: Path, name: str, tex
 
 def test_without_counters_no_memory_kill_is_claimed(tmp_path: Path) -> None:
     assert not memory_limit_hit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "limit"),
+    [
+        ("memory.max", "2147483648\n", 1 << 31),
+        ("memory.max", "max\n", None),
+        ("memory/memory.limit_in_bytes", "1073741824\n", 1 << 30),
+        ("memory/memory.limit_in_bytes", "9223372036854771712\n", None),
+    ],
+)
+def test_the_memory_limit_is_read_in_both_versions(
+    tmp_path: Path, name: str, text: str, limit: int | None
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    assert memory_limit(tmp_path) == limit
+
+
+def test_as_many_work_at_once_as_processors_memory_and_work_allow(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text("200000 100000\n")
+    most = processors(tmp_path)
+    assert workers(10, 1 << 30, tmp_path) == most
+    assert workers(1, 1 << 30, tmp_path) == 1
+    (tmp_path / "memory.max").write_text(f"{3 << 29}\n")
+    assert workers(10, 1 << 30, tmp_path) == 1
+    assert workers(10, 1 << 40, tmp_path) == 1
+
+
+def test_threads_are_divided_among_workers_but_each_has_one() -> None:
+    environment: dict[str, str] = {}
+    limit_threads(environment, 4)
+    share_threads(environment, 2)
+    assert set(environment.values()) == {"2"}
+    share_threads(environment, 8)
+    assert set(environment.values()) == {"1"}

@@ -70,6 +70,7 @@ class Xnat:
     away: int = 0
     lost_answer: bool = False
     enabled: bool = True
+    offered: bool = True
     flows: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -88,6 +89,8 @@ class Xnat:
             return self._launch(more["json"]["scan"])
         if path.endswith("/enabled"):
             return Answer({"enabled-for-site": True, "enabled-for-project": self.enabled})
+        if path == "/xapi/commands/available":
+            return Answer([{"wrapper-id": 5, "enabled": self.enabled}] if self.offered else [])
         if path == "/xapi/commands":
             return Answer([COMMAND])
         if path == "/data/experiments/E1":
@@ -313,17 +316,22 @@ def test_failures_are_grouped_by_code_or_by_text_without_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "enabled", "code"),
-    [({"colour": "x"}, True, "no-input"), ({"modality": "us"}, True, "no-value"), ({}, False, "not-enabled")],
+    ("inputs", "server", "code"),
+    [
+        ({"colour": "x"}, {}, "no-input"),
+        ({"modality": "us"}, {}, "no-value"),
+        ({}, {"enabled": False}, "not-enabled"),
+        ({}, {"offered": False}, "not-offered"),
+    ],
 )
 def test_what_xnat_would_only_fail_on_later_is_refused_before_the_launch(
-    inputs: dict[str, str], enabled: bool, code: str
+    inputs: dict[str, str], server: dict[str, bool], code: str
 ) -> None:
-    xnat = Xnat({}, enabled=enabled)
+    xnat = Xnat({}, **server)  # type: ignore[arg-type]
     with pytest.raises(Misconfigured) as refused:
         wrappers.ready(xnat, "P", "deface-scan", inputs)  # type: ignore[arg-type]
     assert refused.value.code == code
-    xnat.enabled = True
+    xnat.enabled = xnat.offered = True
     assert wrappers.ready(xnat, "P", "deface-scan", {"modality": "ct"}) == WRAPPER  # type: ignore[arg-type]
 
 
