@@ -176,3 +176,26 @@ def test_types_of_the_plugin_have_a_schema_and_a_namespace_of_their_own():
     assert "<xnat:note>n</xnat:note>" in document
     assert "<lethe:mrs_3m>2</lethe:mrs_3m>" in document
     assert xml.read(document.encode())[1] == {"label": "L", "note": "n", "mrs_3m": "2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("nihss_admission", "43"),
+        ("nihss_admission", "-1"),
+        ("inr", "nan"),
+        ("remarks", "x" * 2001),
+        ("sich", "1"),
+    ],
+)
+def test_limits_of_the_record_hold_in_the_archive_and_values_are_not_repeated(name, value):
+    with pytest.raises(Problem) as caught:
+        put(TYPES["lethe:clinicalData"], "experiment", (f"lethe:clinicalData/{name}", value))
+    assert name in str(caught.value)
+    assert value not in str(caught.value)
+
+
+def test_a_moment_is_kept_in_utc():
+    record = TYPES["lethe:defaceQcData"]
+    kept = put(record, "assessor", ("reviewed_at", "2026-05-31T10:30:00.5+02:00"))
+    assert kept == {"reviewed_at": "2026-05-31T08:30:00"}

@@ -35,6 +35,8 @@ class Node:
         Name of the complex type of the element (``demographicData``), else empty.
     enum : tuple of str
         The only values allowed, if any.
+    least, most : float or None
+        Limits of a number, or of the length of a text.
     attributes, children : tuple of Node
         What an element without `ref` holds.
     """
@@ -46,6 +48,8 @@ class Node:
     many: bool = False
     ref: str = ""
     enum: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
     attributes: tuple[Node, ...] = ()
     children: tuple[Node, ...] = ()
 
@@ -69,8 +73,9 @@ def parse(text: str) -> tuple[Node, ...]:
     """Read the notation of the type table.
 
     ``@ID`` an attribute, ``name`` an element, ``age:integer`` typed, ``gender:enum(male|female)`` with
-    the only values allowed, ``scanner{@manufacturer @model}`` with attributes or children,
-    ``fields/field*{@name}`` a list inside a wrapper, ``PI->investigatorData`` of another type.
+    the only values allowed, ``score:integer(0..42)`` and ``note:string(..255)`` with limits,
+    ``scanner{@manufacturer @model}`` with attributes or children, ``fields/field*{@name}`` a list inside a
+    wrapper, ``PI->investigatorData`` of another type.
     """
     tokens = _TOKEN.findall(text)
     nodes, rest = _parse(tokens)
@@ -90,7 +95,9 @@ def _parse(tokens: list[str]) -> tuple[tuple[Node, ...], list[str]]:
         if tokens and tokens[0] == "{":
             inside, tokens = _parse(tokens[1:])
             tokens = tokens[1:]
-        enum = tuple((match["enum"] or "").split("|")) if match["enum"] else ()
+        facet = match["enum"] or ""
+        low, dots, high = facet.partition("..")
+        enum = tuple(facet.split("|")) if facet and not dots else ()
         nodes.append(
             Node(
                 name=match["name"],
@@ -100,6 +107,8 @@ def _parse(tokens: list[str]) -> tuple[tuple[Node, ...], list[str]]:
                 many=bool(match["many"]),
                 ref=match["ref"] or "",
                 enum=enum,
+                least=float(low) if dots and low else None,
+                most=float(high) if dots and high else None,
                 attributes=tuple(n for n in inside if n.attribute),
                 children=tuple(n for n in inside if not n.attribute),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 
 from lethe.archive.model import Data
 from lethe.archive.problem import Problem
@@ -145,9 +145,15 @@ def checked(node: Node, value: str) -> str:
     try:
         match node.type:
             case "integer":
+                _limited(node, float(value))
                 return str(int(float(value))) if float(value) == int(float(value)) else _bad(node)
             case "float":
+                _limited(node, float(value))
                 return repr(float(value))
+            case "dateTime":
+                moment = datetime.fromisoformat(value)
+                moment = moment.astimezone(UTC) if moment.tzinfo else moment
+                return moment.replace(tzinfo=None).isoformat(timespec="seconds")
             case "date":
                 return date.fromisoformat(_iso(value)).isoformat()
             case "time":
@@ -156,7 +162,16 @@ def checked(node: Node, value: str) -> str:
                 return "true" if value.lower() in {"true", "1"} else "false"
     except (ValueError, OverflowError):
         _bad(node)
+    if node.most is not None and len(value) > node.most:
+        raise Problem(400, f"The value of {node.name} is longer than {node.most:.0f} characters.")
     return value
+
+
+def _limited(node: Node, number: float) -> None:
+    low, high = node.least, node.most
+    if (low is not None and not number >= low) or (high is not None and not number <= high):
+        limits = " to ".join("any" if limit is None else f"{limit:g}" for limit in (low, high))
+        raise Problem(400, f"The value of {node.name} lies outside {limits}.")
 
 
 def _iso(value: str) -> str:

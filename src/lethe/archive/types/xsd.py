@@ -7,6 +7,8 @@ from xml.sax.saxutils import quoteattr
 
 from lethe.archive.types.node import Node
 from lethe.archive.types.table import NAMESPACES, TYPES, XsiType
+from lethe.plugin.schema import schema as plugin_schema
+from lethe.plugin.types import PREFIX
 
 _DISPLAY = {
     "xnat:subjectData": "label",
@@ -19,7 +21,9 @@ _DISPLAY = {
 
 @cache
 def schema(prefix: str = "xnat") -> str:
-    """Return the schema document of one prefix (a key of `NAMESPACES`)."""
+    """Return the schema document of one prefix (a key of `NAMESPACES`); the plugin's own is its JAR's."""
+    if prefix == PREFIX:
+        return plugin_schema()
     own = [one for one in TYPES.values() if one.name.startswith(prefix + ":")]
     lines = [f'<xs:element name="{one.element}" type="{one.name}"/>' for one in own if one.element]
     for one in own:
