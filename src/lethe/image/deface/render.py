@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
@@ -15,9 +17,32 @@ _LIGHT = np.array([-0.25, 0.8, 0.55])
 _AMBIENT, _DIFFUSE, _FRONTAL = 40.0, 170.0, 40.0
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A surface as it is seen.
+
+    Attributes
+    ----------
+    picture : ndarray of uint8, shape (height, width)
+        Superior at the top; from the front, the head's right is at the left.
+    distance : ndarray of float32, same shape
+        Distance along the ray to the surface, mm; infinite where nothing is met.
+    """
+
+    picture: Picture
+    distance: NDArray[np.float32]
+
+
 def render(
     grid: Grid, threshold: float, azimuth: float, *, frame: Mask | None = None, pixel_mm: float = 1.2
 ) -> Picture:
+    """Return the picture of `look`."""
+    return look(grid, threshold, azimuth, frame=frame, pixel_mm=pixel_mm).picture
+
+
+def look(
+    grid: Grid, threshold: float, azimuth: float, *, frame: Mask | None = None, pixel_mm: float = 1.2
+) -> View:
     """Show the surface of `grid` at `threshold`, seen from the front turned by `azimuth`.
 
     Parameters
@@ -33,14 +58,14 @@ def render(
 
     Returns
     -------
-    ndarray of uint8, shape (height, width)
-        Superior at the top; from the front, the head's right is at the left.
+    View
+        Views with the same `frame` and `azimuth` fit on one another, pixel by pixel.
     """
     soft = ndi.gaussian_filter(grid.values, 0.7)
     solid = soft > threshold
     shown = solid if frame is None else frame
     if not shown.any():
-        return np.zeros((64, 64), np.uint8)
+        return View(np.zeros((64, 64), np.uint8), np.full((64, 64), np.inf, np.float32))
     turn = np.deg2rad(azimuth)
     front = np.array([np.sin(turn), np.cos(turn), 0.0])
     across = np.array([-np.cos(turn), np.sin(turn), 0.0])  # picture's left to right
@@ -60,7 +85,8 @@ def render(
         places = start.reshape(-1, 3)[hit] - (travelled[hit, None]) * front
         places = _on_surface(soft, threshold, places, -front)
         picture[hit] = _shade(soft, places, front, across)
-    return np.asarray(np.clip(picture, 0, 255).reshape(shape), np.uint8)
+    distance = (travelled * grid.spacing).astype(np.float32).reshape(shape)
+    return View(np.asarray(np.clip(picture, 0, 255).reshape(shape), np.uint8), distance)
 
 
 def _first_hit(

@@ -1,0 +1,390 @@
+"""De-face every head and what hospitals do to heads; brains lost, faces found after, seconds, MB; two peers.
+
+Each case runs `lethe image deface` in a process of its own. Brain masks come from deepbet (MR), from Hounsfield
+units without any template (CT) or from the drawing (phantoms). Faces are looked for before and after by four
+public detectors (MTCNN, dlib, MediaPipe, Haar cascades) on pictures of the skin from five angles. quickshear is
+given the brain mask; pydeface's approach is its own average head and face mask, matched with SimpleITK where it
+calls FLIRT. The peers set removed voxels to 0, which is water in CT: there the benchmark puts air instead, to
+their favour. They and the detectors are installed into a virtual environment that is thrown away; `--peers`
+names a folder that keeps it for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import scipy.ndimage as ndi
+
+from bench_parts import image_views
+from bench_parts.image_heads import Image, Mask, heads, variants, write
+from lethe.image.deface.render import View
+
+PACKAGES = (
+    "deepbet==1.0.2", "torchvision", "requests", "dlib-bin", "mediapipe==0.10.21", "opencv-python-headless<5",
+    "SimpleITK", "quickshear==1.2.0", "nibabel", "scipy", "pillow",
+)  # fmt: skip
+ALONE = ("facenet-pytorch==2.6.0", "pydeface==2.1.0")  # their own dependencies are older or not needed
+QUICK = ("ct_cranium|mr_sub3_T1w|phantom", "as it is|5 mm|turned|top 100")
+SIDE_BY_SIDE = "as it is|^5 mm|oblique|chin cut"
+OURS, QUICKSHEAR, TEMPLATE = "lethe", "quickshear", "pydeface's template"
+SEES = Path(__file__).with_name("image_peers.py")
+
+
+@dataclass
+class Result:
+    """One tool on one image."""
+
+    head: str
+    variant: str
+    tool: str
+    verdict: str = ""
+    reasons: list[str] = field(default_factory=list)
+    brain_lost: int | None = None
+    moved: float | None = None
+    before: list[dict[str, float]] = field(default_factory=list)
+    after: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    megabytes: float = 0.0
+    measures: dict[str, Any] = field(default_factory=dict)
+
+    def misses(self) -> list[str]:
+        """Return every face that was found after de-facing, and every lost voxel of the brain."""
+        found = [f"{self.brain_lost} brain voxels lost"] if self.brain_lost else []
+        sighted = {name for view in self.before for name in view}
+        for angle, view in zip(image_views.ANGLES, self.after, strict=False):
+            for name, score in view.items():
+                also = "" if name in sighted else ", which saw none before"
+                found.append(f"a face at {angle:+.0f} degrees for {name} ({score}){also}")
+        return found
+
+
+class Peers:
+    """The Python of the peers, and a server in it."""
+
+    def __init__(self, python: Path, wheels: Path) -> None:
+        self.python, self.wheels = python, wheels
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the server)
+        self._process = subprocess.Popen(
+            [python, SEES, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
+            env=_plain_environment(),
+        )  # fmt: skip
+
+    def ask(self, **request: Any) -> Any:
+        """Send one request and wait for its answer."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise SystemExit("the peers do not listen")
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            self._log.seek(0)
+            raise SystemExit(f"the peers broke down: {self._log.read()[-600:].decode(errors='replace')}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """End the server."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+        self._log.close()
+
+
+def _plain_environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+
+@contextmanager
+def peers(kept: Path | None) -> Iterator[Peers]:
+    """Install the peers where they are not yet, and give them."""
+    with tempfile.TemporaryDirectory() as thrown_away:
+        folder = kept or Path(thrown_away)
+        python, wheels, done = folder / "bin" / "python", folder / "wheels", folder / "complete"
+        if not done.is_file():
+            say("installing detectors and peers (some minutes)")
+            venv.create(folder, with_pip=True)
+            quiet = {"check": True, "stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+            pip = [str(python), "-m", "pip"]
+            subprocess.run([*pip, "install", *PACKAGES], **quiet)  # type: ignore[call-overload]
+            subprocess.run([*pip, "install", "--no-deps", ALONE[0]], **quiet)  # type: ignore[call-overload]
+            subprocess.run([*pip, "download", "--no-deps", "--dest", str(wheels), ALONE[1]], **quiet)  # type: ignore[call-overload]
+            done.touch()
+        found = Peers(python, wheels)
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def say(text: str) -> None:
+    """Tell the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def intracranial(image: Image) -> Mask:
+    """Find the brain of a CT without any template: soft tissue that a ball of 6 mm can reach."""
+    soft = ndi.gaussian_filter(image.values, 0.7)
+    soft_tissue = (soft > -15) & (soft < 100)
+    core = ndi.distance_transform_edt(soft_tissue, sampling=image.spacing) > 6
+    labels, count = ndi.label(core)
+    largest = labels == 1 + int(np.argmax(ndi.sum_labels(core, labels, range(1, count + 1))))
+    near = ndi.distance_transform_edt(~largest, sampling=image.spacing) < 6
+    return np.asarray(near & soft_tissue)
+
+
+def with_brain(image: Image, seeing: Peers, folder: Path) -> Image:
+    """Add the brain mask of an independent tool."""
+    if image.brain.any():
+        return image
+    if image.ct:
+        return replace(image, brain=intracranial(image))
+    target = folder / "brain.nii.gz"
+    seeing.ask(do="brain", source=str(image.save(folder / "whole.nii.gz")), target=str(target))
+    return replace(image, brain=np.asarray(nib.load(target).dataobj) > 0)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A process that has ended."""
+
+    seconds: float
+    megabytes: float
+    code: int
+    said: str
+    complained: str
+
+
+# between the benchmark and the process it measures: a forked process inherits the peak of its parent
+_BETWEEN = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)
+"""
+
+
+def measured(command: list[str | Path]) -> Done:
+    """Run a command and measure it."""
+    with tempfile.NamedTemporaryFile("r") as peak:
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", _BETWEEN, peak.name, *map(str, command)],
+            env=_plain_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        seconds = time.perf_counter() - start
+        return Done(seconds, int(peak.read()) / 1024, done.returncode, done.stdout, done.stderr)
+
+
+class Bench:
+    """Runs cases in one folder."""
+
+    def __init__(self, seeing: Peers, folder: Path, pictures: Path | None) -> None:
+        self._seeing, self._folder, self._pictures = seeing, folder, pictures
+
+    def run(self, image: Image, variant: str, *, others: bool) -> list[Result]:
+        """De-face one image with our engine and, if asked, with the others."""
+        source = image.save(self._folder / "source.nii.gz")
+        stage = image_views.set_stage(image)
+        before = image_views.views(stage, image, image.values)
+        name = re.sub(r"\W+", "-", f"{image.name}-{variant}")
+        seen = self._faces(before, name, "before")
+        results = []
+        for tool in (OURS, QUICKSHEAR, TEMPLATE) if others else (OURS,):
+            target = self._folder / "target.nii.gz"
+            target.unlink(missing_ok=True)
+            result = Result(image.name, variant, tool, before=seen)
+            self._deface(tool, source, target, image, result)
+            after = image.values
+            if target.is_file():
+                after = np.asarray(nib.load(target).dataobj, np.float32)  # type: ignore[attr-defined]
+                if image.ct and tool != OURS:
+                    after = np.where((after == 0) & (np.rint(image.values) != 0), np.float32(-1000), after)
+            if result.verdict != "refused":
+                result.brain_lost = int(np.count_nonzero((after != np.rint(image.values)) & image.brain))
+                views = image_views.views(stage, image, after)
+                result.moved = image_views.moved(before, views)
+                result.after = self._faces(views, name, tool.split()[0])
+            results.append(result)
+        return results
+
+    def _faces(self, views: list[View], name: str, when: str) -> list[dict[str, float]]:
+        folder = self._pictures or self._folder
+        paths = image_views.save(views, folder, f"{name}_{when}")
+        return list(self._seeing.ask(do="faces", pictures=[str(path) for path in paths]))
+
+    def _deface(self, tool: str, source: Path, target: Path, image: Image, result: Result) -> None:
+        command: list[str | Path]
+        if tool == OURS:
+            command = [
+                sys.executable,
+                "-m",
+                "lethe.cli",
+                "image",
+                "deface",
+                source,
+                target,
+                "--output",
+                "json",
+            ]
+        elif tool == QUICKSHEAR:
+            brain = write(self._folder / "mask.nii.gz", image.brain.astype(np.uint8), image.affine)
+            command = [self._seeing.python, SEES, "quickshear", source, brain, target]
+        else:
+            wheel = next(self._seeing.wheels.glob("pydeface-*.whl"))
+            command = [self._seeing.python, SEES, "template", source, wheel, target]
+        done = measured(command)
+        result.seconds, result.megabytes = done.seconds, done.megabytes
+        if tool == OURS and done.said:
+            said = json.loads(done.said)
+            result.verdict, result.measures = said["verdict"], said["measures"]
+            result.reasons = [reason["code"] for reason in said["reasons"]]
+        elif done.code:
+            result.verdict = "refused" if tool == OURS else "failed"
+            result.reasons = done.complained.split()[:1] if tool == OURS else []
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog=sys.argv[0], description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="four heads, four variants")
+    parser.add_argument("--heads", default="", help="only heads whose name matches this pattern")
+    parser.add_argument("--variants", default="", help="only variants whose name matches this pattern")
+    parser.add_argument("--issue-only", action="store_true", help="without children, operations and the like")
+    parser.add_argument("--alone", action="store_true", help="without quickshear and pydeface's template")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' environment, kept for the next run")
+    parser.add_argument("--pictures", type=Path, help="keep the pictures there; they show faces")
+    parser.add_argument("--output", choices=("table", "json"), default="table")
+    given = parser.parse_args()
+    if given.pictures:
+        given.pictures.mkdir(parents=True, exist_ok=True)
+    quick = QUICK if given.quick else ("", "")
+    patterns = [
+        re.compile(word or other) for word, other in zip((given.heads, given.variants), quick, strict=True)
+    ]
+    with peers(given.peers) as seeing, tempfile.TemporaryDirectory() as folder:
+        bench = Bench(seeing, Path(folder), given.pictures)
+        chosen = [image for image in heads(seeing.wheels) if patterns[0].search(image.name)]
+        results = _run(bench, chosen, seeing, Path(folder), patterns[1], given)
+    if given.output == "json":
+        print(json.dumps([asdict(result) for result in results], indent=1))
+    else:
+        report(results)
+    return 0
+
+
+def _run(
+    bench: Bench,
+    chosen: list[Image],
+    seeing: Peers,
+    folder: Path,
+    pattern: re.Pattern[str],
+    given: argparse.Namespace,
+) -> list[Result]:
+    work: list[tuple[Image, str, Callable[[Image], Image]]] = []
+    for image in chosen:
+        whole = with_brain(image, seeing, folder)
+        say(f"{image.name}: brain of {whole.brain.sum() * np.prod(image.spacing) / 1000:.0f} ml")
+        made = variants(whole, further=not given.issue_only)
+        work += [(whole, name, make) for name, make in made.items() if pattern.search(name)]
+    results: list[Result] = []
+    start = time.perf_counter()
+    for number, (whole, name, make) in enumerate(work, 1):
+        others = not given.alone and re.search(SIDE_BY_SIDE, name) is not None
+        results += (fresh := bench.run(make(whole), name, others=others))
+        left = (time.perf_counter() - start) / number * (len(work) - number) / 60
+        said = "; ".join(fresh[0].misses()) or "nothing missed"
+        say(
+            f"{number}/{len(work)} {whole.name}, {name}: {fresh[0].verdict}, {said} (about {left:.0f} min left)"
+        )
+    return results
+
+
+def _count(found: list[dict[str, float]]) -> int:
+    return sum(len(view) for view in found)
+
+
+def _line(result: Result) -> str:
+    lost = "-" if result.brain_lost is None else str(result.brain_lost)
+    moved = "-" if result.moved is None else f"{result.moved:.0%}"
+    skin, middle = result.measures.get("skin_removed"), result.measures.get("front_moved")
+    shares = f"{'-' if skin is None else f'{skin:.0%}':>6}{'-' if middle is None else f'{middle:.0%}':>8}"
+    faces = f"{_count(result.before):>4} ->{_count(result.after):>3}"
+    return (
+        f"{result.head:17} {result.variant:23} {result.tool:20} {result.verdict:8}{lost:>7}{moved:>7}{shares}"
+        f" {faces:>11}{result.seconds:7.1f}{result.megabytes:6.0f}  {', '.join(result.reasons)}"
+    )
+
+
+def report(results: list[Result]) -> None:
+    """Print the table, every miss and the comparison."""
+    print(
+        f"{'head':17} {'variant':23} {'tool':20} {'verdict':8}{'brain':>7}{'moved':>7}{'skin':>6}{'middle':>8}"
+        f" {'faces':>11}{'s':>7}{'MB':>6}  reasons"
+    )
+    for result in results:
+        print(_line(result))
+    print(
+        "\nbrain: voxels of the independent mask that changed; moved: frontal surface that lies more than 4 mm"
+        " further back; skin, middle: facial skin removed and eyes, nose, mouth more than 8 mm back, as the"
+        " report says; faces: detections of 4 detectors from 5 angles"
+    )
+    ours = [result for result in results if result.tool == OURS]
+    print("\nMisses of lethe (a result under review stays in the intake project):")
+    missed = [(result, result.misses()) for result in ours]
+    for result, misses in missed:
+        for miss in misses:
+            print(f"  {result.head}, {result.variant} [{result.verdict}]: {miss}")
+    if not any(misses for _, misses in missed):
+        print("  none")
+    released = [result for result in ours if result.verdict in ("pass", "no-face")]
+    print(
+        f"\n{len(ours)} images: "
+        + ", ".join(
+            f"{sum(r.verdict == v for r in ours)} {v}"
+            for v in ("pass", "no-face", "review", "fail", "refused")
+        )
+        + f"; among {len(released)} that may be released: {sum(r.brain_lost or 0 for r in released)} brain voxels"
+        f" lost, faces found on {sum(bool(_count(r.after)) for r in released)}"
+    )
+    _compare(results)
+
+
+def _compare(results: list[Result]) -> None:
+    shared = {(r.head, r.variant) for r in results if r.tool != OURS}
+    if not shared:
+        return
+    print(f"\nSide by side on {len(shared)} images (medians; sums for brain and faces):")
+    print(
+        f"{'tool':20}{'brain lost':>11}{'images':>8}{'faces after':>12}{'images':>8}{'moved':>7}{'s':>7}{'MB':>7}"
+    )
+    for tool in (OURS, QUICKSHEAR, TEMPLATE):
+        these = [r for r in results if r.tool == tool and (r.head, r.variant) in shared]
+        moved = [r.moved for r in these if r.moved is not None]
+        print(
+            f"{tool:20}{sum(r.brain_lost or 0 for r in these):>11}{sum(bool(r.brain_lost) for r in these):>8}"
+            f"{sum(_count(r.after) for r in these):>12}{sum(bool(_count(r.after)) for r in these):>8}"
+            f"{statistics.median(moved) if moved else 0:>7.0%}{statistics.median(r.seconds for r in these):>7.1f}"
+            f"{statistics.median(r.megabytes for r in these):>7.0f}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
