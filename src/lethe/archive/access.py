@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lethe.archive import items
+from lethe.archive import items, workflows
 from lethe.archive.context import Context
 from lethe.archive.model import PROJECT, SUBJECT, Item, User
 from lethe.archive.problem import Problem, not_found
@@ -17,13 +17,23 @@ def visibility(ctx: Context, project: str) -> Visibility:
     return Visibility(text)
 
 
-def set_visibility(ctx: Context, project: str, value: str) -> None:
-    """Store the visibility of a project; 400 for an unknown word, 403 where the site forbids it."""
+def set_visibility(ctx: Context, project: str, value: str, *, by: str = "") -> None:
+    """Store the visibility of a project; `by` is noted in its history.
+
+    Raises
+    ------
+    Problem
+        400 for an unknown word, 403 where the site forbids it.
+    """
     if value not in set(Visibility):
         raise Problem(400, "Accessibility is public, protected or private.")
     if value != Visibility.PRIVATE and not ctx.settings.get("securityAllowNonPrivateProjects"):
         raise Problem(403, "The site allows private projects only.")
-    ctx.store.set_setting(f"visibility.{project}", value)
+    with ctx.store.write():
+        ctx.store.set_setting(f"visibility.{project}", value)
+        if by:
+            action = f"Made {value}"
+            workflows.audit(ctx, project, action, login=by, data_type="xnat:projectData", project=project)
 
 
 def role_in(ctx: Context, user: User, project: str) -> Role:

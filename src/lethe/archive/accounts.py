@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lethe.archive import workflows
 from lethe.archive.context import Context
 from lethe.archive.model import User
 from lethe.archive.problem import Problem
@@ -230,9 +231,12 @@ def memberships(ctx: Context, project: str) -> list[tuple[User, str]]:
     return [(_user(db, row), row["role"]) for row in rows]
 
 
-def set_membership(ctx: Context, project: str, login: str, role: str | None) -> None:
-    """Give a user one role in a project (it replaces another), or none."""
+def set_membership(ctx: Context, project: str, login: str, role: str | None, *, by: str = "") -> None:
+    """Give a user one role in a project (it replaces another), or none; `by` is noted in its history."""
     with ctx.store.write() as db:
+        if by:
+            action = f"Added {login} as {role}" if role else f"Removed {login}"
+            workflows.audit(ctx, project, action, login=by, data_type="xnat:projectData", project=project)
         if role is None:
             db.execute("DELETE FROM membership WHERE project = ? AND login = ?", (project, login))
         else:

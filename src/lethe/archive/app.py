@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from lethe.archive.context import Context, open_context
 from lethe.archive.problem import Problem
-from lethe.archive.web import anonymize, cache, dashboard, people, services, tree, xapi
+from lethe.archive.web import anonymize, cache, dashboard, downloads, people, services, tree, xapi
 from lethe.archive.web.answers import status_page
 from lethe.archive.web.compress import Compress
 from lethe.archive.web.gate import Gate
@@ -79,6 +79,7 @@ def create_app(root: Path, *, ctx: Context | None = None) -> Starlette:
         *cache.routes(context),
         *anonymize.routes(context),
         *dashboard.routes(context),
+        *downloads.routes(context),
         *(route for part in parts for route in part.routes(context)),
         Route("/data/{path:path}", items_tree, methods=methods),
     ]

@@ -66,7 +66,7 @@ def decide(call: Call, ref: str) -> Response:
         )
         if accept:
             login = row["login"] or call.login
-            accounts.set_membership(call.ctx, row["project"], login, row["role"])
+            accounts.set_membership(call.ctx, row["project"], login, row["role"], by=call.login)
     return mine(call)
 
 

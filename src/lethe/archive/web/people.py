@@ -244,7 +244,8 @@ def _set_group(call: Call, names: dict[str, str], group: str) -> Response:
         raise Problem(404, "The group does not exist.")
     access.require(call.ctx, call.user, project, Right.MANAGE)
     user = _user(call, names)
-    accounts.set_membership(call.ctx, project.id, user.login, None if call.method == "DELETE" else role)
+    wanted = None if call.method == "DELETE" else role
+    accounts.set_membership(call.ctx, project.id, user.login, wanted, by=call.login)
     return answers.as_json(True)
 
 

@@ -182,7 +182,7 @@ def put_project(call: Call, name: str) -> Response:
         items.set_data(call.ctx, project, data, login=call.login)
         level = call.query.get("accessibility") or call.form.get("accessibility")
         if level:
-            access.set_visibility(call.ctx, project.id, level)
+            access.set_visibility(call.ctx, project.id, level, by=call.login)
         workflows.audit_item(call.ctx, project, "Modified project", login=call.login)
     return answers.text("")
 
@@ -247,7 +247,7 @@ def accessibility(call: Call, project: Item, tail: list[str]) -> Response:
         return answers.text(access.visibility(call.ctx, project.id).value)
     access.require(call.ctx, call.user, project, Right.MANAGE)
     level = tail[1] if len(tail) > 1 else call.body.decode(errors="replace").strip()
-    access.set_visibility(call.ctx, project.id, level)
+    access.set_visibility(call.ctx, project.id, level, by=call.login)
     return answers.text(level)
 
 
@@ -319,9 +319,9 @@ def members(call: Call, project: Item, tail: list[str]) -> Response:
                 invite(call, project, role, ref)
             continue
         if call.method == "PUT":
-            accounts.set_membership(call.ctx, project.id, user.login, role)
+            accounts.set_membership(call.ctx, project.id, user.login, role, by=call.login)
         elif (user.login, role) in {(u.login, r) for u, r in accounts.memberships(call.ctx, project.id)}:
-            accounts.set_membership(call.ctx, project.id, user.login, None)
+            accounts.set_membership(call.ctx, project.id, user.login, None, by=call.login)
     return _member_rows(call, project)
 
 

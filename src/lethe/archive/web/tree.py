@@ -170,5 +170,6 @@ def _project_tail(call: Call, address: Address, word: str) -> Response:
     if word == "investigators":
         return projects.investigators(call, {project.id})
     if word == "history":
+        access.require(call.ctx, call.user, project, Right.EDIT)  # it names the people of the project
         return nodes.history(call, project)
     raise Problem(404, "There is nothing at this address.")
