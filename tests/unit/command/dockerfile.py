@@ -72,7 +72,7 @@ def _of_run(value: str) -> list[str]:
 
 def _pinned(image: str, defaults: dict[str, str]) -> bool:
     name = re.sub(r"\$\{?(\w+)\}?", lambda match: defaults.get(match[1], ""), image)
-    if "@sha256:" in name:
-        return True
-    _, _, tag = name.rpartition("/")[2].partition(":")
-    return bool(re.search(r"\d", tag)) and "latest" not in tag
+    named, _, digest = name.partition("@sha256:")
+    _, _, tag = named.rpartition("/")[2].partition(":")
+    # the tag says to people what the digest says to the engine
+    return bool(re.fullmatch(r"[0-9a-f]{64}", digest) and re.search(r"\d", tag)) and "latest" not in tag

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -77,3 +79,56 @@ def test_what_does_not_go_in_does_not_change_the_digest_and_the_copied_context_h
     (tmp_path / "context").mkdir()
     script.make_context(tmp_path / "context", None)
     assert script.digest_of(tmp_path / "context", "deface", None, "base") == before
+
+
+def test_a_base_without_digest_is_recorded_and_another_one_refused(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    record = tmp_path / ".lethe/base-images.json"
+    script.settle_base("local/python:1", False, record)
+    assert json.loads(record.read_text()) == {"local/python:1": "sha256:local/python:1"}
+    script.settle_base("local/python:1", False, record)
+    script.id_of = lambda image: f"sha256:other-{image}"
+    with pytest.raises(script.BuildError, match="another image than at the first build"):
+        script.settle_base("local/python:1", False, record)
+    script.settle_base("other/python:1", False, record)
+    script.settle_base("local/python:1", True, record)
+    assert json.loads(record.read_text())["local/python:1"] == "sha256:other-local/python:1"
+
+
+def test_a_base_with_digest_needs_no_record(script: ModuleType, tmp_path: Path) -> None:
+    script.settle_base(f"python:3@sha256:{'0' * 64}", False, tmp_path / "record")
+    assert not (tmp_path / "record").exists()
+
+
+def test_the_pinned_base_is_taken_where_it_can_be_had(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", script.base_to_use(""))
+    assert script.base_to_use("mine:1") == "mine:1"
+    monkeypatch.setattr(script, "DOCKER", "false")  # nothing can be pulled
+    script.id_of = lambda image: "sha256:x" if image == script.LOCAL_BASE else ""
+    assert script.base_to_use("") == script.LOCAL_BASE
+    assert "made on this machine, takes its place" in capsys.readouterr().out
+    script.id_of = lambda image: ""
+    with pytest.raises(script.BuildError, match="cannot be pulled here"):
+        script.base_to_use("")
+
+
+@pytest.mark.requirement("A-92")
+def test_the_bill_of_materials_names_what_pip_and_what_the_base_brought(script: ModuleType) -> None:
+    inventory = {
+        "python": [["pydicom", "3.0.2", "MIT"], ["lethe", "0.1.0", ""]],
+        "system": [["libc6", "2.36-9+deb12u9", "amd64"]],
+        "interpreter": "3.11.15",
+        "distribution": "debian",
+    }
+    bill = script.bill_of_materials({"image": "lethe/x:1", "digest": "sha256:1"}, inventory)
+    assert [component["purl"] for component in bill["components"]] == [
+        "pkg:deb/debian/libc6@2.36-9%2Bdeb12u9?arch=amd64",
+        "pkg:generic/python@3.11.15",
+        "pkg:pypi/lethe@0.1.0",
+        "pkg:pypi/pydicom@3.0.2",
+    ]
+    assert bill["components"][3]["licenses"] == [{"expression": "MIT"}]
+    assert not {"timestamp", "serialNumber"} & {*bill, *bill["metadata"]}

@@ -66,7 +66,6 @@ def test_one_bad_scan_among_ten_stops_no_other_and_is_told_with_step_and_reason(
     assert bad["failed"]["sentence"]
     assert not (session.output / "scans/10").exists()
     assert "9 of 10 scans prepared, 1 failed" in session.out.getvalue()
-    assert "scan 10: failed: " in session.out.getvalue()
     inputs = json.loads((session.output / "report/provenance.json").read_text())["inputs"]
     assert len(inputs) == 9 * 8
 
@@ -79,10 +78,11 @@ def test_the_resources_of_a_scan_are_the_bytes_of_the_single_command(
     single = Bench(perfusion, tmp_path / "single")
     single.output.mkdir()
     assert single.run(CLEAN_HEADER) == 0
-    here = session.output / "scans/3/DICOM_CLEAN"
-    assert sorted(path.name for path in here.iterdir()) == [Path(n).name for n in single.written()]
-    for name in single.written():
-        assert (here / Path(name).name).read_bytes() == (single.output / name).read_bytes()
+    here, there = session.output / "scans/3/DICOM_CLEAN", single.output / "clean"
+    files = [path.relative_to(there) for path in there.rglob("*") if path.is_file()]
+    assert len(files) == 9
+    for name in files:
+        assert (here / name).read_bytes() == (there / name).read_bytes()
 
 
 def test_a_session_without_dicom_and_one_without_any_good_scan_are_refused(
