@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lethe.errors import Misconfigured, Refused
 from lethe.files import sync_folder, write_bytes, write_json
@@ -20,12 +16,11 @@ from lethe.image.conserve import ConservationReport, compare, stack_affine
 from lethe.image.converter import Raw, Run
 from lethe.image.frames import Instance, dicom_files
 from lethe.image.lane import Lane, LaneDecision, Rule, decide
-from lethe.image.pixels import read_pixels
+from lethe.image.pack import Packer
+from lethe.image.pixels import Planes
 from lethe.image.series import evidence_of, read_series
 from lethe.image.sidecar import filtered
 from lethe.image.stack import Stack, analyse
-
-_MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,42 +104,44 @@ def _convert(
 ) -> Conversion:
     ordered = sorted(instances, key=lambda instance: _order(stack, instance))
     scalings = {frame.scaling for instance in ordered for frame in instance.frames}
-    with Run([i.path for i in ordered], work, scaling_varies=len(scalings) > 1) as run:
-        # Our own reading goes on while dcm2niix works on the other core.
-        pixels = {instance.path: read_pixels(instance) for instance in ordered}
-        raws = run.images()
-    images, affines = {}, {}
-    names = _names(len(raws))
-    for name, raw in zip(names, raws, strict=True):
-        image = nifti.read(raw.nifti)
+    planes = Planes(instances)
+    with (
+        Run([i.path for i in ordered], work, scaling_varies=len(scalings) > 1) as run,
+        Packer(stack, planes) as packer,
+    ):
+        try:
+            found_images = run.images()
+        except Refused:
+            packer.read_all()  # what is wrong with the pixels tells more than that the converter failed
+            raise
+        packer.use_both_cores()
+        raws = dict(zip(_names(len(found_images)), found_images, strict=True))
+        images = {name: nifti.read(raw.nifti) for name, raw in raws.items()}
+        affines = {name: image.affine for name, image in images.items()}
         sheared = any(finding.code == "gantry-tilt" for finding in stack.findings)
-        images[name] = image
-        affines[name] = stack_affine(stack, image) if sheared else image.affine
-    with ThreadPoolExecutor(1) as other_core:
-        # Compressed while the comparison runs; thrown away with the folder if that finds a loss.
-        packing = [other_core.submit(_pack, images[name], affines[name], ready / name) for name in names]
-        report = compare(stack, images, affines, pixels.__getitem__, instances=len(instances))
-        packed = [job.result() for job in packing]
-    return _write(ready.parent, dict(zip(names, raws, strict=True)), packed, lane, report)
+        if sheared:
+            affines = {name: stack_affine(stack, image) for name, image in images.items()}
+        report, found = compare(stack, images, affines, planes, instances=len(instances))
+        sums = {
+            name: packer.write(
+                ready / name,
+                nifti.clean_head(image, affines[name] if sheared else None),
+                image.voxels,
+                found[name],
+            )
+            for name, image in images.items()
+        }
+    report = replace(report, images=[replace(image, crc32=sums[image.name]) for image in report.images])
+    return _write(ready, raws, lane, report)
 
 
-def _pack(image: nifti.Nifti, affine: NDArray[np.float64], path: Path) -> Path:
-    nifti.write_gz(image, path, None if affine is image.affine else affine)
-    return path
-
-
-def _write(
-    out: Path,
-    raws: dict[str, Raw],
-    packed: Sequence[Path],
-    lane: LaneDecision,
-    report: ConservationReport,
-) -> Conversion:
+def _write(ready: Path, raws: dict[str, Raw], lane: LaneDecision, report: ConservationReport) -> Conversion:
+    out = ready.parent
     written = Conversion(lane, conservation=report)
     try:
-        for (name, raw), source in zip(raws.items(), packed, strict=True):
+        for name, raw in raws.items():
             written.images.append(out / f"{name}.nii.gz")
-            os.replace(source, written.images[-1])
+            os.replace(ready / name, written.images[-1])
             written.sidecars.append(out / f"{name}.json")
             write_json(written.sidecars[-1], filtered(raw.sidecar))
             for path in raw.gradients or ():

@@ -5,44 +5,18 @@ Only headers are read. No value of a patient is kept: geometry, scaling, numberi
 
 from __future__ import annotations
 
-import logging
 import struct
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
 
-import pydicom
-from pydicom import config
-from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
+from lethe.image.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Header, read_header
 from lethe.image.values import Vector, clock, number, vector, whole, word, words
 
 # What a damaged file makes the reader raise; each means: this file is not a whole DICOM object.
-UNREADABLE = (
-    InvalidDicomError,
-    BytesLengthException,
-    EOFError,
-    OSError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    TypeError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-)
-
-# Uncompressed transfer syntaxes: byte order, and whether the VR is written.
-_NATIVE: dict[str, tuple[str, bool]] = {
-    ImplicitVRLittleEndian: ("<", False),
-    ExplicitVRLittleEndian: ("<", True),
-    ExplicitVRBigEndian: (">", True),
-}
+UNREADABLE = (EOFError, OSError, ValueError, TypeError, struct.error)
+# Transfer syntaxes whose pixels lie in the file as they are.
+_NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,23 +120,6 @@ class PixelPlace:
     bits_stored: int
 
 
-@contextmanager
-def quiet_reading() -> Iterator[None]:
-    """Keep pydicom from quoting values of the data in warnings and logs while it reads."""
-    logger = logging.getLogger("pydicom")
-
-    def hold_back(record: logging.LogRecord) -> bool:
-        return False
-
-    logger.addFilter(hold_back)
-    try:
-        with warnings.catch_warnings(), config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.removeFilter(hold_back)
-
-
 def read_instance(path: Path) -> Instance:
     """Read the header of one DICOM file.
 
@@ -171,8 +128,7 @@ def read_instance(path: Path) -> Instance:
     One of `UNREADABLE`
         When the file is not a whole DICOM object.
     """
-    with quiet_reading():
-        return _read(path)
+    return _instance(path, read_header(path))
 
 
 def dicom_files(folder: Path) -> list[Path]:
@@ -200,43 +156,29 @@ def read_instances(files: Sequence[Path]) -> tuple[list[Instance], list[Path]]:
         The instances, and the files that are not whole DICOM objects.
     """
     instances, broken = [], []
-    with quiet_reading():
-        for path in files:
-            try:
-                instances.append(_read(path))
-            except UNREADABLE:
-                broken.append(path)
+    for path in files:
+        try:
+            instances.append(read_instance(path))
+        except UNREADABLE:
+            broken.append(path)
     return instances, broken
 
 
-def _read(path: Path) -> Instance:
-    with path.open("rb") as stream:
-        dataset = pydicom.dcmread(stream, stop_before_pixels=True)
-        return _instance(path, dataset, _pixel_place(dataset, stream))
-
-
-def _pixel_place(dataset: Dataset, stream: IO[bytes]) -> PixelPlace | None:
+def _pixel_place(header: Header) -> PixelPlace | None:
     """Return where plain grey pixels begin; None for anything that needs a decoder."""
-    syntax = word(getattr(dataset, "file_meta", None) or Dataset(), "TransferSyntaxUID")
-    bits = dataset.get("BitsAllocated")
-    plain = dataset.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
-    grey = plain and dataset.get("SamplesPerPixel", 1) == 1
-    if syntax not in _NATIVE or bits not in (8, 16, 32) or not grey:
+    bits, length = header.get("BitsAllocated"), header.pixels[1] if header.pixels else 0
+    plain = header.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
+    grey = plain and header.get("SamplesPerPixel", 1) == 1
+    if header.transfer_syntax not in _NATIVE or bits not in (8, 16, 32) or not grey or header.pixels is None:
         return None
-    # The reader stopped in front of the element (7FE0,0010): tag, VR if explicit, length.
-    order, explicit = _NATIVE[syntax]
-    head = stream.read(12 if explicit else 8)
-    if len(head) < (12 if explicit else 8) or struct.unpack(f"{order}HH", head[:4]) != (0x7FE0, 0x0010):
+    offset, length, vr, order = header.pixels
+    if vr not in ("", "OW", "OB"):
         return None
-    if explicit and head[4:6] not in (b"OW", b"OB"):
-        return None
-    (length,) = struct.unpack(f"{order}I", head[-4:])
-    kind = f"{order}{'i' if dataset.get('PixelRepresentation') else 'u'}{bits // 8}"
-    return PixelPlace(stream.tell(), length, kind, whole(dataset, "BitsStored") or bits)
+    kind = f"{order}{'i' if header.get('PixelRepresentation') else 'u'}{bits // 8}"
+    return PixelPlace(offset, length, kind, whole(header, "BitsStored") or bits)
 
 
-def _instance(path: Path, dataset: Dataset, pixels: PixelPlace | None) -> Instance:
-    meta = getattr(dataset, "file_meta", None) or Dataset()
+def _instance(path: Path, dataset: Header) -> Instance:
     groups = dataset.get("PerFrameFunctionalGroupsSequence")
     return Instance(
         path=path,
@@ -244,7 +186,7 @@ def _instance(path: Path, dataset: Dataset, pixels: PixelPlace | None) -> Instan
         sop_uid=word(dataset, "SOPInstanceUID"),
         series_uid=word(dataset, "SeriesInstanceUID"),
         modality=word(dataset, "Modality").upper(),
-        transfer_syntax=word(meta, "TransferSyntaxUID"),
+        transfer_syntax=dataset.transfer_syntax,
         image_type=words(dataset, "ImageType"),
         frames=_enhanced(path, dataset) if groups else _classic(path, dataset),
         samples=whole(dataset, "SamplesPerPixel") or 0,
@@ -259,11 +201,11 @@ def _instance(path: Path, dataset: Dataset, pixels: PixelPlace | None) -> Instan
         manufacturer=word(dataset, "Manufacturer").upper(),
         declared_parts=whole(dataset, "InConcatenationTotalNumber") or 1,
         declared_frames=whole(dataset, "NumberOfFrames") or 1,
-        pixels=pixels,
+        pixels=_pixel_place(dataset),
     )
 
 
-def _classic(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
+def _classic(path: Path, dataset: Header) -> tuple[Frame, ...]:
     count = whole(dataset, "NumberOfFrames") or 1
     if "Rows" not in dataset:
         return ()
@@ -271,8 +213,8 @@ def _classic(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
         path=path,
         index=0,
         number=whole(dataset, "InstanceNumber"),
-        rows=int(dataset.Rows),
-        columns=int(dataset.Columns),
+        rows=_length(dataset, "Rows"),
+        columns=_length(dataset, "Columns"),
         position=vector(dataset, "ImagePositionPatient", 3),
         orientation=vector(dataset, "ImageOrientationPatient", 6),
         spacing=vector(dataset, "PixelSpacing", 2),
@@ -292,17 +234,18 @@ def _classic(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
     if count == 1:
         return (frame,)
     # Frames of a classic multi-frame object (angiography) have no plane of their own.
-    return tuple(_copy(frame, index=n, number=n + 1, position=None) for n in range(count))
+    return tuple(replace(frame, index=n, number=n + 1, position=None) for n in range(count))
 
 
-def _enhanced(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
-    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+def _enhanced(path: Path, dataset: Header) -> tuple[Frame, ...]:
+    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Header()])[0]
+    rows, columns = _length(dataset, "Rows"), _length(dataset, "Columns")
     frames = []
-    for n, own in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+    for n, own in enumerate(dataset.get("PerFrameFunctionalGroupsSequence")):
         content = _group("FrameContentSequence", own, shared)
         measures = _group("PixelMeasuresSequence", own, shared)
         diffusion = _group("MRDiffusionSequence", own, shared)
-        gradient = _group("DiffusionGradientDirectionSequence", diffusion, Dataset())
+        gradient = _group("DiffusionGradientDirectionSequence", diffusion, Header())
         scaling = _group("PixelValueTransformationSequence", own, shared)
         trigger = _group("CardiacSynchronizationSequence", own, shared)
         frames.append(
@@ -310,8 +253,8 @@ def _enhanced(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
                 path=path,
                 index=n,
                 number=n + 1,
-                rows=int(dataset.Rows),
-                columns=int(dataset.Columns),
+                rows=rows,
+                columns=columns,
                 position=vector(_group("PlanePositionSequence", own, shared), "ImagePositionPatient", 3),
                 orientation=vector(
                     _group("PlaneOrientationSequence", own, shared), "ImageOrientationPatient", 6
@@ -319,7 +262,7 @@ def _enhanced(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
                 spacing=vector(measures, "PixelSpacing", 2),
                 slope=_slope(scaling),
                 intercept=number(scaling, "RescaleIntercept") or 0.0,
-                precise=_philips(_private(own, shared)),
+                precise=_philips(own, shared),
                 temporal=whole(content, "TemporalPositionIndex"),
                 acquisition=whole(content, "FrameAcquisitionNumber"),
                 echo=number(_group("MREchoSequence", own, shared), "EffectiveEchoTime"),
@@ -334,21 +277,16 @@ def _enhanced(path: Path, dataset: Dataset) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
-def _copy(frame: Frame, **changes: Any) -> Frame:
-    values = {name: getattr(frame, name) for name in Frame.__slots__}
-    return Frame(**(values | changes))
-
-
-def _group(keyword: str, own: Dataset, shared: Dataset) -> Dataset:
+def _group(keyword: str, own: Header, shared: Header) -> Header:
     for holder in (own, shared):
         items = holder.get(keyword)
         if items:
-            item: Dataset = items[0]
+            item: Header = items[0]
             return item
-    return Dataset()
+    return Header()
 
 
-def _frame_type(own: Dataset, shared: Dataset) -> tuple[str, ...]:
+def _frame_type(own: Header, shared: Header) -> tuple[str, ...]:
     for keyword in ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence"):
         group = _group(keyword, own, shared)
         if "FrameType" in group:
@@ -365,31 +303,26 @@ def _component(image_type: tuple[str, ...]) -> str:
     return next((word for word in image_type[2:] if word in ("P", "R", "I")), "M")
 
 
-def _slope(dataset: Dataset) -> float:
+def _slope(dataset: Header) -> float:
     """Return RescaleSlope; absent or 0 means values as they are stored."""
     return number(dataset, "RescaleSlope") or 1.0
 
 
-def _philips(dataset: Dataset) -> float | None:
+def _length(header: Header, keyword: str) -> int:
+    length = whole(header, keyword)
+    if not length or length < 0:
+        raise ValueError("image without size")
+    return length
+
+
+def _philips(own: Header, shared: Header | None = None) -> float | None:
     """Return Philips' scale slope (2005,xx0E) if its private block is there."""
-    try:
-        value = dataset.private_block(0x2005, "Philips MR Imaging DD 001")[0x0E].value
-    except KeyError:
-        return None
-    return float(value) if isinstance(value, (int, float)) and value else None
+    if shared is not None:
+        own = _group("PhilipsFrameSequence", own, shared)
+    return number(own, "PhilipsScaleSlope") or None
 
 
-def _private(own: Dataset, shared: Dataset) -> Dataset:
-    """Return the private group of Philips' enhanced objects (2005,140F), or an empty data set."""
-    for holder in (own, shared):
-        element = holder.get((0x2005, 0x140F))
-        if element is not None and element.VR == "SQ" and element.value:
-            item: Dataset = element.value[0]
-            return item
-    return Dataset()
-
-
-def _seconds(dataset: Dataset) -> float | None:
+def _seconds(dataset: Header) -> float | None:
     """Return the time of the day at which the slice was acquired, in seconds."""
     whole = word(dataset, "AcquisitionDateTime")
     for text in (word(dataset, "AcquisitionTime"), whole[8:], word(dataset, "ContentTime")):

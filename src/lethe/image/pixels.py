@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID
 
 from lethe.errors import Refused
-from lethe.image.frames import UNREADABLE, Instance, PixelPlace, quiet_reading
+from lethe.image.frames import Frame, Instance, PixelPlace
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_REMEDY = "Send the series again."
+
+
+class Planes:
+    """The stored values of a series, plane by plane, for several threads at once.
+
+    Uncompressed planes are read from their place in the file each time; objects that need a decoder are
+    decoded once and kept.
+
+    Parameters
+    ----------
+    instances : sequence of Instance
+        The objects, their headers read before.
+    """
+
+    def __init__(self, instances: Sequence[Instance]) -> None:
+        self._instances = {instance.path: instance for instance in instances}
+        self._decoded: dict[Path, NDArray[Any]] = {}
+        self._decoding = threading.Lock()
+
+    def __call__(self, frame: Frame) -> NDArray[Any]:
+        """Return the stored values of a frame, shape (rows, columns).
+
+        Raises
+        ------
+        Refused
+            See `read_pixels`.
+        """
+        instance = self._instances[frame.path]
+        if instance.pixels is not None:
+            plane: NDArray[Any] = _native(instance, instance.pixels, frame.index, 1)[0]
+            return plane
+        with self._decoding:  # pydicom's warnings cannot be held back in two threads at once
+            if frame.path not in self._decoded:
+                self._decoded[frame.path] = read_pixels(instance)
+        return np.asarray(self._decoded[frame.path][frame.index])
 
 
 def read_pixels(instance: Instance) -> NDArray[Any]:
@@ -34,33 +73,59 @@ def read_pixels(instance: Instance) -> NDArray[Any]:
         ``pixel-compression`` when the compression cannot be decoded, ``corrupt-pixels`` when the pixel
         data are cut short or damaged, ``pixel-format`` when they are not grey values of 8 to 32 bits.
     """
-    frame = instance.frames[0]
-    shape = (instance.declared_frames, frame.rows, frame.columns)
     if instance.pixels is not None:
-        return _used_bits(_native(instance, instance.pixels, shape), instance.pixels.bits_stored)
+        return _native(instance, instance.pixels, 0, instance.declared_frames)
+    return _decoded(instance)
+
+
+def _native(instance: Instance, place: PixelPlace, first: int, count: int) -> NDArray[Any]:
+    rows, columns = instance.frames[0].rows, instance.frames[0].columns
+    dtype = np.dtype(place.dtype)
+    plane = rows * columns * dtype.itemsize
+    whole = instance.declared_frames * plane
+    # One byte fills up to an even length; a whole plane more would be one that nobody described.
+    if not whole <= place.length < whole + max(plane, 2):
+        raise _corrupt()
+    values = np.empty((count, rows, columns), dtype)
+    with instance.path.open("rb", buffering=0) as stream:
+        stream.seek(place.offset + first * plane)
+        if _read_into(stream, values.data.cast("B")) < values.nbytes:
+            raise _corrupt()
+    return _used_bits(values, place.bits_stored)
+
+
+def _read_into(stream: Any, room: memoryview) -> int:
+    """Fill `room`, however small the pieces in which the file arrives; return the bytes read."""
+    done = 0
+    while done < len(room):
+        count = stream.readinto(room[done:])
+        if not count:
+            break
+        done += count
+    return done
+
+
+def _decoded(instance: Instance) -> NDArray[Any]:
+    # Most series need no decoder, and pydicom takes longer to load than they take to be read.
+    import pydicom
+
+    from lethe.image.quiet import UNREADABLE, quiet_reading
+
+    frame = instance.frames[0]
     with quiet_reading():
         try:
             dataset = pydicom.dcmread(instance.path)
-            return _decoded(dataset).reshape(shape)
+            return _pixel_array(dataset).reshape((instance.declared_frames, frame.rows, frame.columns))
         except UNREADABLE as error:
-            raise Refused(
-                "corrupt-pixels", "The pixel data of an object are damaged.", remedy="Send the series again."
-            ) from error
+            raise _corrupt() from error
 
 
-def _native(instance: Instance, place: PixelPlace, shape: tuple[int, int, int]) -> NDArray[Any]:
-    count = int(np.prod(shape))
-    with instance.path.open("rb") as stream:
-        stream.seek(place.offset)
-        values = np.fromfile(stream, place.dtype, count)
-    if values.size < count or place.length < values.nbytes:
-        raise Refused(
-            "corrupt-pixels", "The pixel data of an object are cut short.", remedy="Send the series again."
-        )
-    return values.reshape(shape)
+def _pixel_array(dataset: Dataset) -> NDArray[Any]:
+    from pydicom.pixels.utils import pixel_array
+    from pydicom.uid import UID
 
+    from lethe.image.quiet import UNREADABLE
 
-def _decoded(dataset: Dataset) -> NDArray[Any]:
     if dataset.get("SamplesPerPixel", 1) != 1 or dataset.get("PhotometricInterpretation") not in (
         "MONOCHROME1",
         "MONOCHROME2",
@@ -93,3 +158,7 @@ def _used_bits(values: NDArray[Any], bits_stored: int) -> NDArray[Any]:
         limit = (1 << bits_stored) - 1
         return values if values.max(initial=0) <= limit else values & values.dtype.type(limit)
     return (values << spare) >> spare
+
+
+def _corrupt() -> Refused:
+    return Refused("corrupt-pixels", "The pixel data of an object are cut short or damaged.", remedy=_REMEDY)

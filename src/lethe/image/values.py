@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from pydicom.dataset import Dataset
+import math
+from typing import Any, Protocol
 
 Vector = tuple[float, ...]
+
+
+class Source(Protocol):
+    """A header, or a data set."""
+
+    def get(self, keyword: str, /) -> Any:
+        """Return a value, None when absent."""
+        ...
 
 
 def clock(text: str) -> float | None:
@@ -15,13 +24,13 @@ def clock(text: str) -> float | None:
     return int(digits[:2]) * 3600 + int(digits[2:4]) * 60 + float(digits[4:])
 
 
-def word(dataset: Dataset, keyword: str) -> str:
+def word(dataset: Source, keyword: str) -> str:
     """Return a value as text without outer blanks; empty when absent."""
     value = dataset.get(keyword)
     return "" if value is None else str(value).strip()
 
 
-def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+def words(dataset: Source, keyword: str) -> tuple[str, ...]:
     """Return a multi-valued text in upper case."""
     value = dataset.get(keyword)
     if value is None:
@@ -30,25 +39,38 @@ def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     return tuple(str(part).strip().upper() for part in parts)
 
 
-def number(dataset: Dataset, keyword: str) -> float | None:
-    """Return the first value as a number, or None when absent."""
+def number(dataset: Source, keyword: str) -> float | None:
+    """Return the first value as a finite number, or None when absent.
+
+    Raises
+    ------
+    ValueError
+        It is no number.
+    """
     value = dataset.get(keyword)
     if value is None or value == "":
         return None
     if not isinstance(value, (str, int, float)):
         value = next(iter(value), None)
-    return None if value is None else float(value)
+    return None if value is None or value == "" else _finite(value)
 
 
-def whole(dataset: Dataset, keyword: str) -> int | None:
+def whole(dataset: Source, keyword: str) -> int | None:
     """Return the first value as a whole number, or None when absent."""
     value = number(dataset, keyword)
     return None if value is None else int(value)
 
 
-def vector(dataset: Dataset, keyword: str, length: int) -> Vector | None:
+def vector(dataset: Source, keyword: str, length: int) -> Vector | None:
     """Return exactly `length` numbers, or None."""
     value = dataset.get(keyword)
     if value is None or isinstance(value, (str, int, float)) or len(value) != length:
         return None
-    return tuple(float(part) for part in value)
+    return tuple(map(_finite, value))
+
+
+def _finite(value: Any) -> float:
+    found = float(value)
+    if not math.isfinite(found):
+        raise ValueError("not a finite number")
+    return found

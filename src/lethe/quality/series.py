@@ -14,8 +14,9 @@ from pydicom.dataset import Dataset
 
 from lethe.errors import Refused
 from lethe.image.convert import series_files
-from lethe.image.frames import Frame, Instance, quiet_reading
+from lethe.image.frames import Frame, Instance
 from lethe.image.pixels import read_pixels
+from lethe.image.quiet import quiet_reading
 from lethe.image.series import read_series
 from lethe.image.stack import Stack, analyse
 from lethe.quality.completeness import Completeness, completeness

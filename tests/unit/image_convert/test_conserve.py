@@ -20,7 +20,7 @@ from lethe.image.converter import Run
 from lethe.image.frames import Instance, dicom_files, read_instance
 from lethe.image.layout import Layout
 from lethe.image.nifti import Nifti
-from lethe.image.pixels import read_pixels
+from lethe.image.pixels import Planes, read_pixels
 from lethe.image.series import read_series
 from lethe.image.stack import Stack, analyse
 
@@ -46,8 +46,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory, mr: Volume, person: Pers
 
 def check(case: Converted, image: Nifti) -> None:
     instances, stack, _ = case
-    pixels = {instance.path: read_pixels(instance) for instance in instances}
-    compare(stack, {"image": image}, {"image": image.affine}, pixels.__getitem__, instances=len(instances))
+    compare(stack, {"image": image}, {"image": image.affine}, Planes(instances), instances=len(instances))
 
 
 def _one_voxel(image: Nifti) -> Nifti:

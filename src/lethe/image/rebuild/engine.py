@@ -17,8 +17,9 @@ from pydicom.uid import UID
 from lethe.errors import Misconfigured, Refused
 from lethe.files import sync_folder
 from lethe.image.convert import series_files
-from lethe.image.frames import Frame, Instance, quiet_reading, read_instance
-from lethe.image.pixels import read_pixels
+from lethe.image.frames import Frame, Instance, read_instance
+from lethe.image.pixels import Planes, read_pixels
+from lethe.image.quiet import quiet_reading
 from lethe.image.rebuild.header import Origin, derive, origin_of, set_pixels
 from lethe.image.rebuild.match import Spot, match, scale_for
 from lethe.image.rebuild.stored import rebuilt_plane
@@ -122,7 +123,7 @@ def rebuild_series(
         raise Refused(first.code, first.sentence, remedy="Only whole, regular series are rebuilt.")
     with tempfile.TemporaryDirectory(prefix=".lethe-", dir=out) as work:
         opened, digest = open_images(images, masks, Path(work))
-        spots = match(stack, opened, _Reader(instances))
+        spots = match(stack, opened, Planes(instances))
         origin = origin_of(instances[0].series_uid, digest, method)
         tally, written = _Tally(), []
         for number, instance in enumerate(_in_order(stack, instances), 1):
@@ -136,19 +137,6 @@ def rebuild_series(
         files = _place(written, out)
     frames = sum(map(len, stack.groups))
     return Rebuilt(files, UID(instances[0].sop_class).name, frames, tally.voxels, tally.changed)
-
-
-class _Reader:
-    """Pixels by file; the last file is kept, because its frames are asked for one after the other."""
-
-    def __init__(self, instances: Sequence[Instance]) -> None:
-        self._instances = {instance.path: instance for instance in instances}
-        self._last: tuple[Path, NDArray[Any]] | None = None
-
-    def __call__(self, path: Path) -> NDArray[Any]:
-        if self._last is None or self._last[0] != path:
-            self._last = (path, read_pixels(self._instances[path]))
-        return self._last[1]
 
 
 def _in_order(stack: Stack, instances: Sequence[Instance]) -> list[Instance]:

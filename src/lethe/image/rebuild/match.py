@@ -17,7 +17,7 @@ from lethe.image.rebuild.stored import Scale, scales_of, unchanged
 from lethe.image.rebuild.volume import Image
 from lethe.image.stack import Stack
 
-PixelSource = Callable[[Path], NDArray[Any]]
+PixelSource = Callable[[Frame], NDArray[Any]]
 _REMEDY = "Use the de-faced image of this very scan, whole and on its own grid."
 
 
@@ -77,7 +77,7 @@ def match(stack: Stack, images: Sequence[Image], pixels: PixelSource) -> dict[tu
     images : sequence of Image
         All images that conversion made of the series.
     pixels : callable
-        Gives the stored values of a file; asked only where several planes lie at one place.
+        Gives the stored values of a frame; asked only where several planes lie at one place.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def match(stack: Stack, images: Sequence[Image], pixels: PixelSource) -> dict[tu
             if not spots:
                 raise _other_grid()
             spots.sort(key=lambda spot: (spot.t != order, spot.t))
-            spot = spots[0] if len(group) == 1 else _likest(frame, spots, pixels(frame.path)[frame.index])
+            spot = spots[0] if len(group) == 1 else _likest(frame, spots, pixels(frame))
             spot.board.taken.add((spot.k, spot.t))
             found[frame.path, frame.index] = spot
     return found

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from lethe.errors import Refused
@@ -91,10 +90,7 @@ def open_images(images: Sequence[Path], masks: Sequence[Path] | None, work: Path
 def _read(path: Path) -> Nifti:
     try:
         image = nifti.read(path)
-    except (
-        Refused,
-        HeaderDataError,
-    ) as error:  # the first says what the converter did; here it is a file of the caller
+    except Refused as error:  # it says what the converter did; here it is a file of the caller
         raise _not_nifti() from error
     if not np.isfinite(image.affine).all() or abs(np.linalg.det(image.affine[:3, :3])) < 1e-6:
         raise Refused(
