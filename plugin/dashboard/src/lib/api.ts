@@ -16,6 +16,8 @@ export interface Sent {
   /** Sent as it is, with `type` as content type. */
   body?: BodyInit;
   type?: string;
+  /** Such as `If-Match`; a server that does not know them passes them over. */
+  headers?: Record<string, string>;
   signal?: AbortSignal;
 }
 
@@ -101,13 +103,15 @@ export async function writeJson<T>(method: Method, path: string, sent: Sent = {}
 
 async function attempt(method: Method, path: string, sent: Sent): Promise<Response> {
   const init: RequestInit = { method, credentials: "same-origin" };
+  const headers: Record<string, string> = { ...sent.headers };
   if (sent.json !== undefined) {
     init.body = JSON.stringify(sent.json);
-    init.headers = { "Content-Type": "application/json" };
+    headers["Content-Type"] = "application/json";
   } else if (sent.body !== undefined) {
     init.body = sent.body;
-    if (sent.type) init.headers = { "Content-Type": sent.type };
+    if (sent.type) headers["Content-Type"] = sent.type;
   }
+  init.headers = headers;
   if (sent.signal) init.signal = sent.signal;
   const target = address(path, { ...sent.params, XNAT_CSRF: await token() });
   return reached(() => fetch(target, init));
