@@ -64,7 +64,7 @@ def wish(call: Call, kind: str) -> Wish:
         for name in _SYSTEM & set(found.document):
             found.system[name] = str(found.document.pop(name))
     for name, value in call.values():
-        if name.lower() in RESERVED or name.lower() == "accessibility":
+        if name.lower() in _reserved(kind):
             continue
         prefix, path = xpath.split_type(name)
         if prefix is not None and found.type is None and "/" in name:
@@ -75,6 +75,11 @@ def wish(call: Call, kind: str) -> Wish:
         else:
             found.changes.append((name, value))
     return found
+
+
+def _reserved(kind: str) -> frozenset[str]:
+    """Return parameters that are no fields; ``description`` speaks of an upload, but is a field of a project."""
+    return (RESERVED | {"accessibility"}) - ({"description"} if kind == "project" else frozenset())
 
 
 def _is_xml(call: Call) -> bool:
