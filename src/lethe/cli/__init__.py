@@ -19,8 +19,10 @@ from lethe import __version__
 from lethe.errors import Outcome
 
 NOUNS = {
+    "access": "Access to a collection: list, grant, revoke, requests, approve, decline, audit, roles.",
     "archive": "The embedded archive: serve, check, stats.",
     "clinical": "Clinical tables: dictionary, link, scramble.",
+    "collection": "Collections as code: plan, apply, show, example.",
     "command": "Commands of the Container Service: register, enable, launch, bulk, status, logs, kill.",
     "image": "Images: lane, convert, de-face.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",

@@ -121,7 +121,7 @@ def difference(
         (kept if stays else changes).append(change)
 
     def rank(change: Change) -> tuple[int, int, Entry]:
-        return (1, 2, change.entry) if change.entry in side_effects else _rank(change, own)
+        return (0, 2, change.entry) if change.entry in side_effects else _rank(change, own)
 
     return Plan(tuple(sorted(changes, key=rank)), tuple(sorted(kept, key=rank)))
 
@@ -184,12 +184,12 @@ def _rights(role: Value) -> frozenset[Any]:
 def _rank(change: Change, own: str) -> tuple[int, int, Entry]:
     place = _ORDER.index(change.entry.kind)
     if change.entry.kind == "project":
-        return 1, change.entry.place != INTAKE, change.entry
+        return 0, change.entry.place != INTAKE, change.entry
     if change.narrows and change.entry.kind == "role" and change.entry.name == own:
         # the intake project keeps the trail, so the right in it goes last of all
         return 5, change.entry.place == INTAKE, change.entry
     if change.narrows:
-        return 0, place, change.entry
+        return 1, place, change.entry
     if change.new is None:
         return 4, -place, change.entry
     return 2, place, change.entry

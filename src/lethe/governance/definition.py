@@ -102,7 +102,7 @@ _FILE = Record(
         ),
         "fields": Named(Text(r"[a-z][a-z0-9_]*", 60, "a lower-case name"), Text()),
     },
-    frozenset({"collection", "description", "people"}),
+    frozenset({"collection", "people"}),
 )
 _DOCUMENT_SHAPE = Record({"format": Whole(1, 1), **_RECORDS}, frozenset({"format", "collection"}))
 
@@ -151,8 +151,9 @@ class Definition:
         found: dict[Entry, Value] = dict.fromkeys((Entry("project", place) for place in PLACES), "there")
         found[Entry("name", COLLECTION)] = name
         found[Entry("name", INTAKE)] = f"{name} (intake)"
-        found[Entry("description", COLLECTION)] = data["description"]
-        found[Entry("description", INTAKE)] = f"Intake of: {data['description']}"
+        if "description" in data:
+            found[Entry("description", COLLECTION)] = data["description"]
+            found[Entry("description", INTAKE)] = f"Intake of: {data['description']}"
         found[Entry("visibility", COLLECTION)] = data.get("visibility", Visibility.PRIVATE.value)
         found[Entry("visibility", INTAKE)] = Visibility.PRIVATE.value
         found[Entry("arrival", INTAKE)] = data.get("arrival", ARRIVALS[0])

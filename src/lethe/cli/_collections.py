@@ -1,0 +1,58 @@
+"""How plans and trails are shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lethe.governance.changes import Change
+from lethe.xnat.collections import Planned
+
+_SIGNS = {"add": "[green]+[/]", "change": "[yellow]~[/]", "remove": "[red]-[/]"}
+
+
+def plan_document(planned: Planned) -> dict[str, Any]:
+    """Return a plan as JSON."""
+    return {
+        "collection": planned.collection.name,
+        "differs": planned.plan.differs,
+        "changes": [change.as_dict(planned.collection) for change in planned.plan.changes],
+        "kept": [change.as_dict(planned.collection) for change in planned.plan.kept],
+        "warnings": list(planned.plan.warnings),
+    }
+
+
+def show_plan(planned: Planned, *, as_json: bool, done: bool = False) -> None:
+    """Print a plan, or what was done of it."""
+    if as_json:
+        typer.echo(json.dumps({**plan_document(planned), "applied": done}, indent=2, sort_keys=True))
+        return
+    console = Console(highlight=False)
+    plan = planned.plan
+    if plan.changes:
+        console.print(_table("done" if done else "to do", planned, plan.changes))
+    if plan.kept:
+        console.print(_table("not in the file, kept (--prune removes)", planned, plan.kept))
+    for warning in plan.warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    count = len(plan.changes)
+    if done:
+        console.print(f"{count} change{'' if count == 1 else 's'} made.")
+    elif plan.changes:
+        console.print(
+            f"{count} change{'' if count == 1 else 's'} to make; lethe collection apply makes them."
+        )
+    else:
+        console.print("Nothing to change.")
+
+
+def _table(title: str, planned: Planned, changes: tuple[Change, ...]) -> Table:
+    table = Table("", title, show_header=True)
+    for change in changes:
+        table.add_row(_SIGNS[change.verb], escape(change.sentence(planned.collection)))
+    return table

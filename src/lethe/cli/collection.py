@@ -1,0 +1,144 @@
+"""``lethe collection``: a collection as a file, planned, applied and shown on any XNAT."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from lethe.cli import _collections as shown
+from lethe.cli import _connection as connection
+from lethe.errors import Misconfigured, Refused
+from lethe.governance.collection import Collection
+from lethe.governance.definition import Definition, as_yaml, parse
+from lethe.governance.state import PLACES, Entry
+from lethe.governance.trail import reason
+from lethe.xnat.client import connect
+from lethe.xnat.collections import apply_plan, make_plan
+from lethe.xnat.found import read_state
+from lethe.xnat.records import caller
+
+DIFFERS = 6
+"""Exit code of ``plan --exit-code`` when the archive is not what the file says."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Collections as code: plan, apply, show, example.",
+    pretty_exceptions_enable=False,
+)
+
+
+class Output(StrEnum):
+    """How a plan is printed."""
+
+    table = "table"
+    json = "json"
+
+
+File = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The collection file.")]
+Prune = Annotated[bool, typer.Option("--prune", help="Also remove what the file does not name.")]
+Printed = Annotated[Output, typer.Option("--output", help="How to print.")]
+
+
+def _definition(file: Path) -> tuple[Definition, str]:
+    try:
+        data = file.read_bytes()
+        text = data.decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured(
+            "collection-file", f"{file.name} cannot be read.", remedy="Check path and permissions."
+        ) from None
+    return parse(text, file.name), hashlib.sha256(data).hexdigest()
+
+
+@app.command(epilog="Example: lethe collection plan stroke.yaml --exit-code")
+def plan(
+    file: File,
+    url: connection.Url,
+    user: connection.User,
+    password_file: connection.PasswordFile = None,
+    prune: Prune = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help=f"End with {DIFFERS} when the archive differs from the file.")
+    ] = False,
+    output: Printed = Output.table,
+) -> None:
+    """Print what apply would do; nothing is written."""
+    definition, _ = _definition(file)
+    with connect(url, user, connection.password(password_file)) as archive:
+        planned = make_plan(archive, definition, caller(archive), prune=prune)
+    shown.show_plan(planned, as_json=output is Output.json)
+    if exit_code and planned.plan.differs:
+        raise typer.Exit(DIFFERS)
+
+
+@app.command(epilog="Example: lethe collection apply stroke.yaml --why 'renewal of the Zurich agreement'")
+def apply(
+    file: File,
+    url: connection.Url,
+    user: connection.User,
+    password_file: connection.PasswordFile = None,
+    prune: Prune = False,
+    why: Annotated[
+        str, typer.Option("--why", help="Reason for the audit trail; else the digest of the file.")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")
+    ] = False,
+    output: Printed = Output.table,
+) -> None:
+    """Make the archive what the file says. A second time changes nothing; a cut run can be repeated."""
+    definition, digest = _definition(file)
+    because = reason(why or f"collection file with SHA-256 {digest[:16]}")
+    with connect(url, user, connection.password(password_file)) as archive:
+        who = caller(archive)
+        planned = make_plan(archive, definition, who, prune=prune)
+        if not dry_run:
+            columns = (TextColumn("applying"), BarColumn(), MofNCompleteColumn())
+            console = Console(file=sys.stderr)
+            with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+                task = bar.add_task("applying", total=len(planned.plan.changes))
+                apply_plan(
+                    archive,
+                    planned,
+                    who,
+                    why=because,
+                    progress=lambda done, _: bar.update(task, completed=done),
+                )
+    shown.show_plan(planned, as_json=output is Output.json, done=not dry_run)
+
+
+@app.command(epilog="Example: lethe collection show STROKE > stroke.yaml")
+def show(
+    collection: Annotated[str, typer.Argument(help="Name of the collection, or its file.")],
+    url: connection.Url,
+    user: connection.User,
+    password_file: connection.PasswordFile = None,
+) -> None:
+    """Print what the archive holds as a file that plan accepts without any difference."""
+    if collection.endswith((".yaml", ".yml")):
+        chosen = _definition(Path(collection))[0].collection
+    else:
+        chosen = Collection(collection)
+    with connect(url, user, connection.password(password_file)) as archive:
+        state = read_state(archive, chosen)
+    if not all(Entry("project", place) in state for place in PLACES):
+        raise Refused(
+            "no-collection",
+            f"{chosen.name} and {chosen.intake} are not both there, or you may not see them.",
+            remedy="Check the name and your roles.",
+        )
+    typer.echo(as_yaml(chosen, state), nl=False)
+
+
+@app.command(epilog="Example: lethe collection example > stroke.yaml")
+def example() -> None:
+    """Print a collection file with explanations, to start from."""
+    typer.echo(resources.files("lethe.governance").joinpath("example.yaml").read_text("utf-8"), nl=False)
