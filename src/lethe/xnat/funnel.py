@@ -1,4 +1,4 @@
-"""How far the patients of a collection have come: received, converted, de-faced, reviewed, complete, published.
+"""How far the patients of a collection have come: from received to published.
 
 The dashboard has the same function (``plugin/dashboard/src/lib/funnel.ts``) with the same test vectors.
 """
@@ -55,7 +55,7 @@ def clinically_complete(records: Iterable[Row]) -> set[str]:
 def funnel(facts: Facts) -> dict[str, list[str]]:
     """Return the labels of the subjects that reached each stage, in order.
 
-    A stage is reached with all sessions of a subject, and needs all stages before it; ``published`` is told by
+    A stage is reached with all sessions of a subject and needs all stages before it; ``published`` is told by
     the released collection alone.
     """
     verdicts = newest_verdicts(facts.verdicts)
