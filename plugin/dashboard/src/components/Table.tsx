@@ -37,6 +37,8 @@ export interface TableProps<T> {
 }
 
 const ROW = 34;
+/** Between cells, and at both ends of a row (parts.css). */
+const GAP = 12;
 const SPARE = 8;
 
 export function Table<T>(props: TableProps<T>) {
@@ -69,7 +71,10 @@ export function Table<T>(props: TableProps<T>) {
 
   const first = Math.max(0, Math.floor(view.top / ROW) - SPARE);
   const last = Math.min(shown.length, Math.ceil((view.top + view.height) / ROW) + SPARE);
-  const tracks = [...(onSelect ? ["34px"] : []), ...columns.map((one) => one.width ?? "minmax(90px, 1fr)")].join(" ");
+  const widths = [...(onSelect ? ["34px"] : []), ...columns.map((one) => one.width ?? "minmax(90px, 1fr)")];
+  const tracks = widths.join(" ");
+  // head and rows are grids of their own: both are at least as wide as the tracks at their narrowest
+  const least = widths.reduce((sum, one) => sum + parseFloat(/[\d.]+(?=px)/.exec(one)?.[0] ?? "0") + GAP, GAP);
 
   const toggle = (row: T) => {
     if (!onSelect || !selected) return;
@@ -117,7 +122,7 @@ export function Table<T>(props: TableProps<T>) {
       aria-multiselectable={onSelect ? true : undefined}
       aria-activedescendant={activeKey}
       tabIndex={0}
-      style={{ "--tracks": tracks, maxHeight: props.height ?? undefined }}
+      style={{ "--tracks": tracks, "--least": `${least}px`, maxHeight: props.height ?? undefined }}
       onKeyDown={onKeyDown}
     >
       <div class="table-head" role="row" aria-rowindex={1}>

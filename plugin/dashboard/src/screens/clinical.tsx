@@ -145,7 +145,7 @@ function variableColumn(element: Element): Column<GridRow> {
   const number = element.type === "integer" || element.type === "decimal";
   return {
     key: element.name,
-    title: element.label,
+    title: element.name,
     width: element.type === "text" ? "minmax(180px, 2fr)" : "minmax(96px, 1fr)",
     ...(number ? { align: "end" as const } : {}),
     hint: [element.label, element.unit && `(${element.unit})`, `– ${element.name}`].filter(Boolean).join(" "),
