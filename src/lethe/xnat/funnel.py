@@ -26,6 +26,8 @@ class Facts:
         ``subject``, ``mrs_3m`` and ``lost_followup`` of the stroke records.
     converted : collection of str
         Ids of the sessions of which a run made NIfTI images.
+    defaced : collection of str
+        Ids of the sessions of which a run made de-faced images.
     published : collection of str
         Labels of the subjects in the released collection.
     """
@@ -34,6 +36,7 @@ class Facts:
     verdicts: Sequence[Row] = ()
     records: Sequence[Row] = ()
     converted: Collection[str] = ()
+    defaced: Collection[str] = ()
     published: Collection[str] = ()
 
 
@@ -67,10 +70,11 @@ def funnel(facts: Facts) -> dict[str, list[str]]:
         sessions.setdefault(row["subject"], set()).add(row["id"])
 
     received = sorted(sessions)
-    ready = judged | set(facts.converted)
+    faceless = judged | set(facts.defaced)
+    ready = faceless | set(facts.converted)
     converted = [one for one in received if sessions[one] <= ready]
-    defaced = [one for one in converted if sessions[one] <= judged]
-    reviewed = [one for one in defaced if not sessions[one] & held]
+    defaced = [one for one in converted if sessions[one] <= faceless]
+    reviewed = [one for one in defaced if sessions[one] <= judged - held]
     return {
         "received": received,
         "converted": converted,

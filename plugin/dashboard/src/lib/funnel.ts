@@ -28,6 +28,8 @@ export interface Facts {
   records: readonly RecordFact[];
   /** Ids of the sessions of which a run made NIfTI images. */
   converted: readonly string[];
+  /** Ids of the sessions of which a run made de-faced images. */
+  defaced: readonly string[];
   /** Labels of the subjects in the released collection. */
   published: readonly string[];
 }
@@ -61,7 +63,8 @@ export function funnel(facts: Facts): Funnel {
   const verdicts = newestVerdicts(facts.verdicts);
   const judged = new Set(verdicts.map((one) => one.session));
   const open = new Set(verdicts.filter((one) => one.verdict !== "pass").map((one) => one.session));
-  const converted = new Set(facts.converted);
+  const faceless = new Set([...judged, ...facts.defaced]);
+  const ready = new Set([...faceless, ...facts.converted]);
   const complete = clinicallyComplete(facts.records);
 
   const sessionsOf = new Map<string, string[]>();
@@ -73,9 +76,9 @@ export function funnel(facts: Facts): Funnel {
   const received = [...sessionsOf.keys()].sort(byText);
   const every = (subjects: string[], test: (session: string) => boolean) => subjects.filter((one) => sessionsOf.get(one)!.every(test));
 
-  const done = every(received, (session) => converted.has(session) || judged.has(session));
-  const defaced = every(done, (session) => judged.has(session));
-  const reviewed = every(defaced, (session) => !open.has(session));
+  const done = every(received, (session) => ready.has(session));
+  const defaced = every(done, (session) => faceless.has(session));
+  const reviewed = every(defaced, (session) => judged.has(session) && !open.has(session));
   const published = new Set(facts.published);
   return {
     received,
