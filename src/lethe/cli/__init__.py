@@ -26,6 +26,7 @@ NOUNS = {
     "command": "Commands of the Container Service: register, enable, launch, bulk, status, logs, kill.",
     "image": "Images: lane, convert, de-face.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
+    "plugin": "The XNAT plugin: build, check, generate, release.",
     "profile": "Header profiles: apply, lint, audit, rehearse, compile, describe.",
 }
 
