@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from lethe.errors import Refused, Unavailable
 # -m 2: slices of one series belong together. -g i: no defaults from a user's home.
 _OPTIONS = ["-b", "y", "-ba", "y", "-z", "n", "-x", "i", "-m", "2", "-g", "i", "-w", "2", "-f", "image"]
 _TIMEOUT_SECONDS = 3600
+_MEMORY = "/dev/shm"  # noqa: S108  (a private folder in it)
 # Extra images that dcm2niix interpolates next to the true one.
 _INTERPOLATED = re.compile(r"_(Tilt|Eq|Crop)(_\d+)?$")
 
@@ -52,12 +54,13 @@ class Run:
     """
 
     def __init__(self, files: Sequence[Path], work: Path, *, scaling_varies: bool = False) -> None:
-        source, self._target = work / "in", work / "out"
-        source.mkdir()
+        self._target = work / "out"
         self._target.mkdir()
+        self._links = tempfile.TemporaryDirectory(prefix="lethe-", dir=_quick_folder())
+        source = Path(self._links.name)
         for number, path in enumerate(files):
             # Neutral names: no file name of the sender reaches the converter's arguments or output.
-            (source / f"{number:06d}.dcm").symlink_to(path.resolve())
+            os.symlink(os.path.abspath(path), source / f"{number:06d}.dcm")
         precise = "y" if scaling_varies else "n"
         command = [dcm2niix.bin, *_OPTIONS, "-p", precise, "-o", str(self._target), str(source)]
         environment = {"PATH": os.defpath, "HOME": str(work), "TMPDIR": str(work), "LC_ALL": "C"}
@@ -71,6 +74,7 @@ class Run:
                 stderr=subprocess.DEVNULL,
             )
         except OSError as error:
+            self._links.cleanup()
             raise Unavailable(
                 "converter-missing", "dcm2niix does not start here.", remedy="Install lethe[image]."
             ) from error
@@ -82,6 +86,7 @@ class Run:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self._links.cleanup()
 
     def images(self) -> list[Raw]:
         """Wait, and return the true images in a stable order.
@@ -109,6 +114,11 @@ class Run:
             )
         raws = [_raw(path) for path in true]
         return sorted(raws, key=lambda raw: (float(raw.sidecar.get("EchoTime") or 0), raw.nifti.name))
+
+
+def _quick_folder() -> str | None:
+    """Return a folder in memory for many small entries; None for the usual one."""
+    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
 
 
 def version() -> str:

@@ -35,7 +35,7 @@ class Packer:
     ----------
     stack : Stack
         The planes, in the order of the image to come.
-    planes : callable
+    planes : Planes
         Gives the stored values of a frame.
     """
 
@@ -116,8 +116,6 @@ class Packer:
     def _compressed(self, frame: Frame) -> Block | None:
         if self._held > _MOST_AHEAD:
             return None
-        plane = self._planes(frame)[::-1]
-        turned = np.ascontiguousarray(plane, plane.dtype.newbyteorder("<"))
-        block = gzblocks.compress(turned.data.cast("B"))
+        block = gzblocks.compress(self._planes.turned(frame).data.cast("B"))
         self._held += len(block.data)
         return block

@@ -16,6 +16,7 @@ from lethe.image.frames import Frame, Instance, PixelPlace
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+_MOST_KEPT = 256 << 20  # bytes of planes read ahead
 _REMEDY = "Send the series again."
 
 
@@ -35,15 +36,31 @@ class Planes:
         self._instances = {instance.path: instance for instance in instances}
         self._decoded: dict[Path, NDArray[Any]] = {}
         self._decoding = threading.Lock()
+        self._kept: dict[tuple[Path, int], NDArray[Any]] = {}
 
     def __call__(self, frame: Frame) -> NDArray[Any]:
-        """Return the stored values of a frame, shape (rows, columns).
+        """Return the stored values of a frame, shape (rows, columns); kept ones are given away once.
 
         Raises
         ------
         Refused
             See `read_pixels`.
         """
+        kept = self._kept.pop((frame.path, frame.index), None)
+        return self._read(frame) if kept is None else kept[::-1]
+
+    def turned(self, frame: Frame) -> NDArray[Any]:
+        """Return the values as the converter stores them: last row first, little endian, contiguous.
+
+        They are kept for the call that asks for them next, as long as there are not too many.
+        """
+        plane = self._read(frame)[::-1]
+        turned: NDArray[Any] = np.ascontiguousarray(plane, plane.dtype.newbyteorder("<"))
+        if len(self._kept) * turned.nbytes < _MOST_KEPT:
+            self._kept[frame.path, frame.index] = turned
+        return turned
+
+    def _read(self, frame: Frame) -> NDArray[Any]:
         instance = self._instances[frame.path]
         if instance.pixels is not None:
             plane: NDArray[Any] = _native(instance, instance.pixels, frame.index, 1)[0]
