@@ -30,7 +30,8 @@ def report_page(one: DataType) -> str:
     lines = [
         _HEAD.format(title=_text(one.singular)).rstrip(),
         '<table class="lethe-report" style="width:100%"><tr><td style="vertical-align:top">',
-        f'<h2>{_text(one.singular)} #escapeHTML($!item.getStringProperty("label"))</h2>',
+        '#set($letheValue = "")#set($letheValue = $!item.getStringProperty("label"))',
+        f'<h2>{_text(one.singular)}#if("$!letheValue" != "") #escapeHTML($letheValue)#end</h2>',
         f'#if("$!letheProject" != "")<p><a href="{_APP}/{_screen(one)}">Open on the dashboard</a></p>#end',
     ]
     for group, members in groupby(one.record.elements.values(), key=lambda element: element.group):
