@@ -20,6 +20,7 @@ import psycopg
 import pytest
 import requests
 
+from kit.served import served
 from lethe.errors import Unavailable
 from lethe.stack.backup.manifest import Expected, Manifest
 from lethe.stack.backup.restic import Repository
@@ -86,32 +87,14 @@ def place(tmp_path: Path) -> list[str]:
     return ["--repository", str(tmp_path / "repository"), "--password-file", str(key)]
 
 
-class Served:
-    """An embedded archive in a process of its own."""
+class Writer:
+    """A client that uploads files into an embedded archive, and remembers what was acknowledged."""
 
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "root"
-        users = folder / "users.json"
-        users.write_text(json.dumps({"admin": {"password": "only-for-this-test", "admin": True}}))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "lethe.cli", "archive", "serve", "--root", str(self.root), "--http", "0",
-             "--users", str(users), "--backend", "process"],
-            stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.process.stderr is not None
-        self.url = next(line for line in self.process.stderr if "archive at" in line).split()[-1]
-        self._drain = threading.Thread(target=self.process.stderr.read, daemon=True)
-        self._drain.start()
+    def __init__(self, root: Path, url: str) -> None:
+        self.root, self.url = root, url
         self.http = requests.Session()
         self.http.auth = ("admin", "only-for-this-test")
         self.kept: dict[str, bytes] = {}
-        end = time.monotonic() + 30
-        while True:
-            with contextlib.suppress(requests.ConnectionError):
-                self.http.get(f"{self.url}/data/JSESSION", timeout=5)
-                break
-            assert time.monotonic() < end
-            time.sleep(0.1)
         for path in ("P", "P/subjects/S", "P/subjects/S/resources/R"):
             self._ok(self.http.put(f"{self.url}/data/projects/{path}"))
 
@@ -130,31 +113,24 @@ class Served:
     def _ok(answer: requests.Response) -> None:
         assert answer.status_code in (200, 201), (answer.status_code, answer.text[:300])
 
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=20)
-        self._drain.join()
-        if self.process.stderr:
-            self.process.stderr.close()
-
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    made = Served(tmp_path)
-    yield made
-    made.stop()
+def writer(tmp_path: Path) -> Iterator[Writer]:
+    users: dict[str, dict[str, object]] = {"admin": {"password": "only-for-this-test", "admin": True}}
+    with served(tmp_path / "root", users) as url:
+        yield Writer(tmp_path / "root", url)
 
 
-def test_an_embedded_archive_comes_back_whole(served: Served, place: list[str], tmp_path: Path) -> None:
-    words = ("embedded", "--root", str(served.root), "--staging", str(tmp_path / "staging"), *place)
+def test_an_embedded_archive_comes_back_whole(writer: Writer, place: list[str], tmp_path: Path) -> None:
+    words = ("embedded", "--root", str(writer.root), "--staging", str(tmp_path / "staging"), *place)
     for number in range(30):
-        served.step(number)
-    with writing(served.step):
+        writer.step(number)
+    with writing(writer.step):
         first = run(*words)
         assert first.returncode == 0, first.stderr
         for seconds in (0.9, 1.4, 1.9):  # at the start, while restic works, while the database is read
             killed(seconds, *words)
-        before = dict(served.kept)
+        before = dict(writer.kept)
         done = run(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     scratch = tmp_path / "scratch"
@@ -175,7 +151,7 @@ def test_an_embedded_archive_comes_back_whole(served: Served, place: list[str], 
 
 
 def test_a_damaged_backup_a_wrong_password_and_no_backup_fail_loudly(
-    served: Served, place: list[str], tmp_path: Path
+    writer: Writer, place: list[str], tmp_path: Path
 ) -> None:
     def drill(*words: str) -> subprocess.CompletedProcess[str]:
         return run("embedded", *words, module="backup.restore_drill")
@@ -183,14 +159,14 @@ def test_a_damaged_backup_a_wrong_password_and_no_backup_fail_loudly(
     none = drill("--repository", str(tmp_path / "nothing"), *place[2:])
     assert none.returncode != 0
     for number in range(3):
-        served.step(number)
-    done = run("embedded", "--root", str(served.root), "--staging", str(tmp_path / "s"), *place)
+        writer.step(number)
+    done = run("embedded", "--root", str(writer.root), "--staging", str(tmp_path / "s"), *place)
     assert done.returncode == 0, done.stderr
     other = tmp_path / "other.key"
     other.write_text("another\n")
     wrong = drill(*place[:2], "--password-file", str(other))
     assert wrong.returncode != 0
-    refused = run("embedded", "--root", str(served.root), *place[:2], "--password-file", str(other))
+    refused = run("embedded", "--root", str(writer.root), *place[:2], "--password-file", str(other))
     assert "password" in refused.stderr
     packs = [path for path in (tmp_path / "repository" / "data").rglob("*") if path.is_file()]
     for pack in packs:
