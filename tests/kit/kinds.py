@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -217,3 +218,70 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
+
+
+def write_mosaic(
+    volume: Volume,
+    folder: Path,
+    *,
+    person: Person,
+    number: int = 9,
+    study: int = 0,
+    times: int = 3,
+    placed: bool = True,
+) -> list[Path]:
+    """Write a functional MR stand-in as Siemens does: each time point one mosaic of all slices.
+
+    Parameters
+    ----------
+    volume : Volume
+        Whole numbers from 0; each time point is a little brighter.
+    placed : bool
+        Whether the private header tells how the tiles lie; cleaning of headers can remove it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = SeriesPlan(person, "MR", number, study, ("ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"))
+    slices = list(planes(volume.data, volume.affine))
+    rows, columns = slices[0].values.shape
+    side = int(np.ceil(np.sqrt(len(slices))))
+    distance = slices[1].position - slices[0].position
+    first = slices[0]
+    across, down = first.orientation[:3] * first.spacing[1], first.orientation[3:] * first.spacing[0]
+    corner = first.position - across * columns * (side - 1) / 2 - down * rows * (side - 1) / 2
+    written = []
+    for t in range(times):
+        canvas = np.zeros((side * rows, side * columns), np.int64)
+        for plane in slices:
+            y, x = plane.index // side * rows, plane.index % side * columns
+            canvas[y : y + rows, x : x + columns] = np.rint(plane.values * (1 + 0.05 * t))
+        whole = plane.__class__(canvas, corner, first.orientation, first.spacing, 0)
+        dataset = slice_object(plan, whole, t + 1)
+        dataset.SliceThickness = dataset.SpacingBetweenSlices = f"{np.linalg.norm(distance):g}"
+        dataset.ScanningSequence, dataset.AcquisitionNumber = "EP", t + 1
+        _later(dataset, 2.0 * t)
+        if placed:
+            normal = distance / np.linalg.norm(distance)
+            block = dataset.private_block(0x0029, "SIEMENS CSA HEADER", create=True)
+            block.add_new(0x08, "CS", "IMAGE NUM 4")
+            block.add_new(0x10, "OB", _private_header(len(slices), normal))
+            block = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+            block.add_new(0x0A, "US", len(slices))
+        written.append(save(dataset, folder / f"{t + 1:04d}.dcm"))
+    return written
+
+
+def _private_header(count: int, normal: NDArray[np.float64]) -> bytes:
+    """Return Siemens' private header with what places the tiles."""
+    values = {
+        "NumberOfImagesInMosaic": ("US", [f"{count:8d}"]),
+        "SliceNormalVector": ("FD", [f"{value:.8f}" for value in normal]),
+        "PhaseEncodingDirectionPositive": ("IS", ["1"]),
+    }
+    raw = b"SV10\4\3\2\1" + struct.pack("<II", len(values), 77)
+    for name, (vr, texts) in values.items():
+        raw += struct.pack("<64si4siii", name.encode(), len(texts), vr.encode(), 6, 6, 77)
+        for text in [*texts, *[""] * (6 - len(texts))]:
+            content = text.encode() + b"\0" if text else b""
+            length = len(content)
+            raw += struct.pack("<4i", length, length, 77, length) + content + b"\0" * (-length % 4)
+    return raw + b"\0" * (-len(raw) % 4)

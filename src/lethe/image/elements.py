@@ -87,7 +87,12 @@ _WANTED: dict[int, tuple[str, str]] = {
     int(tag, 16): (keyword, vr)
     for tag, keyword, vr in (line.split() for line in _DICTIONARY.strip().splitlines())
 }
-_PHILIPS, _PHILIPS_CREATOR, _SCALE_SLOPE = 0x2005, b"Philips MR Imaging DD 001", 0x0E
+# Group and creator of a private block, and what is wanted of it by the element's last two digits.
+_PRIVATE: dict[tuple[int, bytes], dict[int, tuple[str, str]]] = {
+    (0x2005, b"Philips MR Imaging DD 001"): {0x0E: ("PhilipsScaleSlope", "FL")},
+    (0x0029, b"SIEMENS CSA HEADER"): {0x10: ("SiemensImageHeader", "OB")},
+}
+_PRIVATE_GROUPS = frozenset(group for group, _ in _PRIVATE)
 
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
@@ -105,7 +110,8 @@ class Header:
     Attributes
     ----------
     values : dict
-        Text, number, list of either, or list of `Header` for a sequence; empty values are absent.
+        Text, bytes, number, list of text or numbers, or list of `Header` for a sequence; empty values
+        are absent.
     transfer_syntax : str
         UID of the file's encoding.
     pixels : tuple of (int, int, str, str) or None
@@ -190,7 +196,7 @@ class _Walk:
         self._tag = struct.Struct(f"{order}HH").unpack_from
         self._short = struct.Struct(f"{order}H").unpack_from
         self._long = struct.Struct(f"{order}I").unpack_from
-        self._philips_block = -1
+        self._blocks: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
 
     def run(self, at: int, end: int, only_group: int | None = None) -> int:
         """Walk from `at`; return where the data set ended: at `end`, at its pixels or its end mark."""
@@ -217,8 +223,8 @@ class _Walk:
                 raise EOFError
             if known is not None:
                 self._keep(known, vr, data[value:at])
-            elif group == _PHILIPS:
-                self._keep_philips(number, vr, data[value:at])
+            elif group in _PRIVATE_GROUPS:
+                self._keep_private(group, number, vr, data[value:at])
         return at
 
     def _head(self, at: int, tag: int) -> tuple[bytes, int, int]:
@@ -273,13 +279,19 @@ class _Walk:
         if value is not None:
             self.header.values[known[0]] = value
 
-    def _keep_philips(self, number: int, vr: bytes, raw: bytes) -> None:
-        if number < 0x100 and raw.strip(b"\0 ") == _PHILIPS_CREATOR:
-            self._philips_block = number
-        elif number == self._philips_block << 8 | _SCALE_SLOPE and vr in (b"FL", b"", b"UN"):
-            self._keep(("PhilipsScaleSlope", "FL"), vr, raw)
+    def _keep_private(self, group: int, number: int, vr: bytes, raw: bytes) -> None:
+        if number < 0x100:
+            block = _PRIVATE.get((group, raw.strip(b"\0 ")))
+            if block is not None:
+                self._blocks[group, number] = block
+            return
+        known = self._blocks.get((group, number >> 8), {}).get(number & 0xFF)
+        if known is not None and vr in (known[1].encode(), b"", b"UN"):
+            self._keep(known, vr, raw)
 
     def _value(self, raw: bytes, vr: str) -> Any:
+        if vr == "OB":
+            return raw or None
         if vr in _BINARY:
             code = _BINARY[vr]
             count = len(raw) // struct.calcsize(code)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lethe.image.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Header, read_header
+from lethe.image.mosaic import grid_of, tile_places
 from lethe.image.values import Vector, clock, number, vector, whole, word, words
 
 # What a damaged file makes the reader raise; each means: this file is not a whole DICOM object.
@@ -73,7 +74,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One DICOM file: what kind of object it is, and its frames."""
+    """One DICOM file: what kind of object it is, and its frames.
+
+    `rows` and `columns` are those of the stored images, `mosaic` is the number of tiles in one; the frames
+    of a mosaic are its tiles.
+    """
 
     path: Path
     sop_class: str
@@ -96,6 +101,9 @@ class Instance:
     declared_frames: int
     declared_parts: int
     pixels: PixelPlace | None
+    rows: int = 0
+    columns: int = 0
+    mosaic: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +188,8 @@ def _pixel_place(header: Header) -> PixelPlace | None:
 
 def _instance(path: Path, dataset: Header) -> Instance:
     groups = dataset.get("PerFrameFunctionalGroupsSequence")
+    frames = _enhanced(path, dataset) if groups else _classic(path, dataset)
+    tiles = () if groups or len(frames) != 1 else _tiles(frames[0], dataset)
     return Instance(
         path=path,
         sop_class=word(dataset, "SOPClassUID"),
@@ -188,7 +198,7 @@ def _instance(path: Path, dataset: Header) -> Instance:
         modality=word(dataset, "Modality").upper(),
         transfer_syntax=dataset.transfer_syntax,
         image_type=words(dataset, "ImageType"),
-        frames=_enhanced(path, dataset) if groups else _classic(path, dataset),
+        frames=tiles or frames,
         samples=whole(dataset, "SamplesPerPixel") or 0,
         body_part=word(dataset, "BodyPartExamined").upper(),
         conversion_type=word(dataset, "ConversionType").upper(),
@@ -202,6 +212,9 @@ def _instance(path: Path, dataset: Header) -> Instance:
         declared_parts=whole(dataset, "InConcatenationTotalNumber") or 1,
         declared_frames=whole(dataset, "NumberOfFrames") or 1,
         pixels=_pixel_place(dataset),
+        rows=whole(dataset, "Rows") or 0,
+        columns=whole(dataset, "Columns") or 0,
+        mosaic=len(tiles),
     )
 
 
@@ -235,6 +248,30 @@ def _classic(path: Path, dataset: Header) -> tuple[Frame, ...]:
         return (frame,)
     # Frames of a classic multi-frame object (angiography) have no plane of their own.
     return tuple(replace(frame, index=n, number=n + 1, position=None) for n in range(count))
+
+
+def _tiles(whole_plane: Frame, dataset: Header) -> tuple[Frame, ...]:
+    """Return the tiles of a mosaic; none when it is not one, or its header does not place them."""
+    grid = grid_of(dataset) if "MOSAIC" in words(dataset, "ImageType") else None
+    if grid is None:
+        return ()
+    plane = whole_plane
+    places = tile_places(
+        grid, dataset, position=plane.position, orientation=plane.orientation, spacing=plane.spacing
+    )
+    before = ((plane.number or 1) - 1) * grid.count
+    return tuple(
+        replace(
+            plane,
+            index=n,
+            number=before + n + 1,
+            rows=plane.rows // grid.side,
+            columns=plane.columns // grid.side,
+            position=place,
+            location=None,
+        )
+        for n, place in enumerate(places)
+    )
 
 
 def _enhanced(path: Path, dataset: Header) -> tuple[Frame, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lethe.errors import Refused
 from lethe.image.frames import Frame, Instance, PixelPlace
+from lethe.image.mosaic import tiles_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -62,7 +63,7 @@ class Planes:
 
     def _read(self, frame: Frame) -> NDArray[Any]:
         instance = self._instances[frame.path]
-        if instance.pixels is not None:
+        if instance.pixels is not None and not instance.mosaic:
             plane: NDArray[Any] = _native(instance, instance.pixels, frame.index, 1)[0]
             return plane
         with self._decoding:  # pydicom's warnings cannot be held back in two threads at once
@@ -82,21 +83,24 @@ def read_pixels(instance: Instance) -> NDArray[Any]:
     Returns
     -------
     NDArray, shape (frames, rows, columns)
-        Stored values before rescaling, in their own integer or float type.
+        Stored values before rescaling, in their own integer or float type; the tiles of a mosaic.
 
     Raises
     ------
     Refused
         ``pixel-compression`` when the compression cannot be decoded, ``corrupt-pixels`` when the pixel
-        data are cut short or damaged, ``pixel-format`` when they are not grey values of 8 to 32 bits.
+        data are cut short or damaged, ``pixel-format`` when they are not grey values of 8 to 32 bits,
+        ``mosaic-tiles`` when a mosaic holds more than its header says.
     """
     if instance.pixels is not None:
-        return _native(instance, instance.pixels, 0, instance.declared_frames)
-    return _decoded(instance)
+        planes = _native(instance, instance.pixels, 0, instance.declared_frames)
+    else:
+        planes = _decoded(instance)
+    return tiles_of(planes[0], instance.mosaic) if instance.mosaic else planes
 
 
 def _native(instance: Instance, place: PixelPlace, first: int, count: int) -> NDArray[Any]:
-    rows, columns = instance.frames[0].rows, instance.frames[0].columns
+    rows, columns = instance.rows, instance.columns
     dtype = np.dtype(place.dtype)
     plane = rows * columns * dtype.itemsize
     whole = instance.declared_frames * plane
@@ -128,11 +132,11 @@ def _decoded(instance: Instance) -> NDArray[Any]:
 
     from lethe.image.quiet import UNREADABLE, quiet_reading
 
-    frame = instance.frames[0]
+    shape = (instance.declared_frames, instance.rows, instance.columns)
     with quiet_reading():
         try:
             dataset = pydicom.dcmread(instance.path)
-            return _pixel_array(dataset).reshape((instance.declared_frames, frame.rows, frame.columns))
+            return _pixel_array(dataset).reshape(shape)
         except UNREADABLE as error:
             raise _corrupt() from error
 

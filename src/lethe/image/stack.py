@@ -125,10 +125,13 @@ def evidence_key(frame: Frame) -> tuple[object, ...]:
 
 def _sameness(instances: Sequence[Instance], frames: Sequence[Frame]) -> list[Finding]:
     findings = []
-    if any("MOSAIC" in instance.image_type for instance in instances):
+    mosaics = [instance for instance in instances if "MOSAIC" in instance.image_type]
+    if not all(instance.mosaic for instance in mosaics):
         findings.append(
-            Finding("mosaic", "The slices are tiles of mosaic images, whose place is not checked.")
+            Finding("mosaic", "The slices are tiles of mosaic images, and the header does not place them.")
         )
+    elif mosaics and len({instance.mosaic for instance in instances}) > 1:
+        findings.append(Finding("mosaic", "Mosaic images of the series have different numbers of tiles."))
     uids = Counter(instance.sop_uid for instance in instances)
     if max(uids.values()) > 1:
         findings.append(Finding("doubled-instance", "An object is there twice."))

@@ -121,6 +121,12 @@ def rebuild_series(
     if stack.fatal:
         first = stack.fatal[0]
         raise Refused(first.code, first.sentence, remedy="Only whole, regular series are rebuilt.")
+    if any(instance.mosaic for instance in instances):
+        raise Refused(
+            "mosaic",
+            "Mosaic images need a private header that a cleaned object cannot keep.",
+            remedy="Use the NIfTI image; only objects with one plane a slice are rebuilt.",
+        )
     with tempfile.TemporaryDirectory(prefix=".lethe-", dir=out) as work:
         opened, digest = open_images(images, masks, Path(work))
         spots = match(stack, opened, Planes(instances))
