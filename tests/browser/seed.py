@@ -38,7 +38,6 @@ NASTY = "<img src=x onerror=window.hacked=1>"
 """Markup that would run if it were shown as anything but text; it has no slash, so a label may hold it."""
 
 _SMALL = (4.75, 5.3, 5.0)  # 48 x 48 x 48 voxels
-_FACE_Y, _FACE_Z = 34, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +197,7 @@ def defaced(volume: Volume) -> tuple[Volume, NDArray[np.uint8]]:
     """Return the volume without what lies low in front, and the mask of it."""
     mask = np.zeros(volume.data.shape, np.uint8)
     mask[:, int(mask.shape[1] * 0.72) :, : int(mask.shape[2] * 0.52)] = 1
+    mask[volume.data < -500] = 0
     data = volume.data.copy()
     data[mask > 0] = -1000
     return Volume(data, volume.affine), mask

@@ -37,7 +37,10 @@ export function Drawer(props: DrawerProps) {
   const box = useRef<HTMLElement>(null);
   const ready = draft !== null || value !== undefined;
   useEffect(() => {
-    if (ready) box.current?.querySelector<HTMLElement>("details[open] input, details[open] select, h2")?.focus();
+    if (!ready) return;
+    const open = box.current?.querySelector<HTMLElement>("details[open]");
+    open?.scrollIntoView({ block: "start" });
+    (open?.querySelector<HTMLElement>("input:enabled, select:enabled, textarea:enabled") ?? box.current?.querySelector("h2"))?.focus({ preventScroll: true });
   }, [ready]);
   const stored = value?.values ?? { event_no: "1", record_status: "draft" };
   const form = draft ?? { base: value?.values ?? {}, mine: { ...stored } };
@@ -170,7 +173,7 @@ function Form({ project, row, group, canEdit, form, label, isDraft, onEdit, onGi
                     element={element}
                     value={mine[element.name] ?? ""}
                     fault={wrong.get(element.name) ?? (isAsked(element, mine) ? "" : whenAsked(element, record))}
-                    checks={found.filter((check) => check.elements[0] === element.name)}
+                    checks={found.filter((check) => concerns(check, element.name, mine))}
                     edited={changed.includes(element.name)}
                     readOnly={!canEdit}
                     onInput={(value) => set(element.name, value)}
@@ -230,6 +233,12 @@ function Form({ project, row, group, canEdit, form, label, isDraft, onEdit, onGi
       </footer>
     </form>
   );
+}
+
+/** A finding stands at the filled fields that it is about; where none is filled, at the first. */
+function concerns(check: Check, name: string, values: Values): boolean {
+  const filled = check.elements.filter((one) => valueOf(values, one));
+  return (filled.length ? filled : check.elements.slice(0, 1)).includes(name);
 }
 
 function hiddenHint(count: number, when: string): string {

@@ -223,7 +223,7 @@ function Result({ read, busy, onCommit }: { read: Read; busy: boolean; onCommit:
       )}
       {warned.length > 0 && (
         <details>
-          <summary>{warned.length} lines to look at</summary>
+          <summary>{warned.length === 1 ? "One line" : `${warned.length} lines`} to look at</summary>
           <ul class="findings">
             {warned.slice(0, MOST_SHOWN).map((one) => (
               <li key={one.line} class="warning">

@@ -1,0 +1,70 @@
+// Giving a verdict and taking it back.
+import { autoVerdict, putAssessment, putQuality, qualityOf, type Collected, type Report } from "./data";
+import { residualWord, type Marks } from "./marks";
+import { ownLabel, type Assessment, type Item } from "./queue";
+
+/** A verdict that was stored from this page. */
+export interface Given {
+  item: Item;
+  verdict: string;
+  label: string;
+  reader: string;
+  /** What this reader's assessor said before; empty when it is new. */
+  verdictBefore: string;
+  qualityBefore: string;
+}
+
+function statement(item: Item, reader: string, verdict: string, marks: Marks, views: readonly string[], report?: Report): Record<string, string> {
+  const machine = item.machine;
+  return {
+    scan_id: item.scan,
+    scan_type: item.scanType,
+    method: machine?.method || report?.method || "",
+    method_version: machine?.methodVersion || report?.methodVersion || "",
+    verdict,
+    auto_verdict: autoVerdict(item, report),
+    face_residual: residualWord(marks.residual),
+    brain_damage: marks.brain,
+    removed_ml: machine?.removedMl ?? "",
+    brain_kept_percent: machine?.brainKept ?? "",
+    residual_face_score: machine?.score ?? "",
+    reviewer: reader,
+    reviewed_at: new Date().toISOString().slice(0, 19),
+    reviewed_views: views.join(", "),
+    remarks: marks.remarks,
+  };
+}
+
+/** Store a reader's verdict as an assessor of its own, and the scan's quality with it. */
+export async function give(
+  found: Collected,
+  item: Item,
+  reader: string,
+  verdict: string,
+  marks: Marks,
+  views: readonly string[],
+  quality: string,
+  given: readonly Given[],
+): Promise<Given> {
+  const earlier = given.filter((one) => one.item.key === item.key).map((one) => said(one));
+  const { label, isNew } = ownLabel(item, reader, [...found.assessments, ...earlier]);
+  const before = [...found.assessments, ...earlier].filter((one) => one.label === label).at(-1);
+  await putAssessment(found.project, item, { label, isNew, values: statement(item, reader, verdict, marks, views) });
+  await putQuality(found.project, item, qualityOf(verdict));
+  return { item, verdict, label, reader, verdictBefore: before?.verdict ?? "", qualityBefore: quality };
+}
+
+/** What was given on this page, as the next load of the queue would show it. */
+function said(given: Given): Assessment {
+  const { item, label, reader, verdict } = given;
+  return {
+    id: "", label, sessionId: item.sessionId, session: item.session, subject: item.subject, scan: item.scan, scanType: item.scanType, verdict, autoVerdict: "",
+    reviewer: reader, removedMl: "", brainKept: "", score: "", residual: "", brain: "", remarks: "", method: "", methodVersion: "", at: Number.MAX_SAFE_INTEGER,
+  };
+}
+
+/** A verdict that is taken back stays on record as "pending"; the scan's quality is as it was. */
+export async function takeBack(found: Collected, { item, label, verdictBefore, qualityBefore }: Given): Promise<void> {
+  await putAssessment(found.project, item, { label, isNew: false, values: { verdict: verdictBefore || "pending" } });
+  if (qualityBefore) await putQuality(found.project, item, qualityBefore);
+}
