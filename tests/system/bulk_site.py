@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,14 @@ from lethe.xnat.client import connect
 from unit.archive_containers.server import PASSWORDS, Server
 
 ROOT = Path(__file__).parents[2]
+Engine = Callable[[str], None]
 PERSON = people(1, seed=8)[0]
+
+
+def build_images(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Build the images whose files changed, with the operator's script."""
+    line = [sys.executable, ROOT / "scripts/build-images", "--if-changed", "--new-base", *words]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
 def definition(command: str, **changes: Any) -> dict[str, Any]:
@@ -88,10 +95,10 @@ class Site:
         self.clients.append(client)
         return client
 
-    def install(self, document: dict[str, Any]) -> str:
-        """Register a command and enable its first wrapper; return the wrapper's name."""
+    def install(self, document: dict[str, Any], number: int = 0) -> str:
+        """Register a command and enable one of its wrappers; return the wrapper's name."""
         with connect(self.server.url, "admin", PASSWORDS["admin"]) as archive:
-            (wrapper, *_) = commands.register(archive, document)
+            wrapper = commands.register(archive, document)[number]
             commands.enable(archive, self.project, wrapper)
         return wrapper.name
 
@@ -133,7 +140,13 @@ class Site:
 
     def labels(self, accession: str, number: int) -> set[str]:
         """Return the labels of a scan's resources."""
-        path = f"/data/experiments/{accession}/scans/{number}/resources?format=json"
+        return self._labels(f"/data/experiments/{accession}/scans/{number}/resources?format=json")
+
+    def session_labels(self, accession: str) -> set[str]:
+        """Return the labels of a session's own resources."""
+        return self._labels(f"/data/experiments/{accession}/resources?format=json")
+
+    def _labels(self, path: str) -> set[str]:
         return {row["label"] for row in self.server.rq("GET", path).json()["ResultSet"]["Result"]}
 
 

@@ -16,6 +16,7 @@ import requests
 
 from demo_walk.server import Server, archive, free_port
 from kit.people import Person, people
+from system.bulk_site import Engine, build_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENTS = 13
@@ -82,3 +83,20 @@ def get(server: Server) -> Any:
         )
 
     return call
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """Return what skips a test on the engine where none answers, and builds the images where one does."""
+    ready: list[bool] = []
+
+    def check(backend: str) -> None:
+        if backend == "process" or ready:
+            return
+        done = build_images()
+        if done.returncode == 5:
+            pytest.skip("no Docker engine answers: the commands are tested as processes only")
+        assert done.returncode == 0, done.stderr
+        ready.append(True)
+
+    return check

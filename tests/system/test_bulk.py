@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kit.faults import damage
-from system.bulk_site import ROOT, Site, definition, packed, tiny_head
+from system.bulk_site import Engine, Site, definition, packed, tiny_head
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 BACKENDS = ["process", pytest.param("docker", marks=pytest.mark.docker)]
@@ -25,27 +23,8 @@ BACKENDS = ["process", pytest.param("docker", marks=pytest.mark.docker)]
 SESSIONS = {"process": 50, "docker": 10}
 
 
-@pytest.fixture(scope="module")
-def engine() -> Callable[[str], None]:
-    """Return what skips a test on the engine where none answers, and builds the images where one does."""
-    ready = []
-
-    def check(backend: str) -> None:
-        if backend == "process" or ready:
-            return
-        done = subprocess.run(
-            [sys.executable, ROOT / "scripts/build-images", "--if-changed"], capture_output=True, check=False
-        )
-        if done.returncode == 5:
-            pytest.skip("no Docker engine answers: bulk launches are tested as processes only")
-        assert done.returncode == 0, done.stderr.decode()
-        ready.append(True)
-
-    return check
-
-
 @pytest.fixture(params=BACKENDS)
-def site(request: pytest.FixtureRequest, tmp_path: Path, engine: Callable[[str], None]) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, tmp_path: Path, engine: Engine) -> Iterator[Site]:
     engine(request.param)
     # in memory where the machine lets us: that nothing is lost at a power cut is tested elsewhere
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lethe.errors import Refused
+from lethe.errors import Refused, Unavailable
 from lethe.xnat.bulk import Ended
 from lethe.xnat.client import Archive
-from lethe.xnat.resources import get_file, list_files, put_file
+from lethe.xnat.resources import get_file, list_files
 from lethe.xnat.runs import Job, session_of
 from lethe.xnat.wrappers import Wrapper
 
@@ -27,7 +28,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 """Label of a scan's resource -> format and content, as the single commands' command.json says."""
 _TAG = "lethe"
-_RECORD = "provenance.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def place(
     session : str
         Accession id.
     progress : callable, optional
-        Gets files done and files in all.
+        Gets resources done and resources in all.
 
     Raises
     ------
@@ -92,13 +92,12 @@ def place(
     if not files:
         return 0
     rows = archive.rows(f"/data/experiments/{session}/scans", "list scans")
-    order = _order(list(files), {row["ID"] for row in rows})
+    resources = _by_resource(files, {row["ID"] for row in rows})
     sent = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for done, (name, scan, label, inside) in enumerate(order, start=1):
-            target = f"/data/experiments/{session}/scans/{scan}/resources/{label}"
-            sent += _move(archive, files[name], target, label, inside, Path(folder) / "file")
-            progress(done, len(order))
+    for done, ((scan, label), members) in enumerate(resources.items(), start=1):
+        target = f"/data/experiments/{session}/scans/{scan}/resources/{label}"
+        sent += _move(archive, members, target, label)
+        progress(done, len(resources))
     # who may not delete (a member) leaves it for an owner; nothing depends on it any more
     archive.request(
         "DELETE", source, "remove a resource", params={"removeFiles": "true"}, ok=(200, 204, 403, 404)
@@ -129,10 +128,12 @@ def failures_of(archive: Archive, session: str, wrapper: Wrapper, container: str
     ]
 
 
-def _order(names: Sequence[str], scans: set[str]) -> list[tuple[str, str, str, str]]:
-    """Return name, scan, label and name in the resource of every file, the record of each resource last."""
-    found = []
-    for name in names:
+def _by_resource(
+    files: Mapping[str, Mapping[str, str]], scans: set[str]
+) -> dict[tuple[str, str], dict[str, Mapping[str, str]]]:
+    """Return (scan, label) -> name in the resource -> row of the file."""
+    found: dict[tuple[str, str], dict[str, Mapping[str, str]]] = {}
+    for name in sorted(files):
         scan, _, rest = name.partition("/")
         label, _, inside = rest.partition("/")
         if scan not in scans or label not in KINDS or not inside:
@@ -141,24 +142,47 @@ def _order(names: Sequence[str], scans: set[str]) -> list[tuple[str, str, str, s
                 f"A file of {PREPARED} belongs to no scan of its session.",
                 remedy="Launch prepare-session again.",
             )
-        found.append((name, scan, label, inside))
-    return sorted(found, key=lambda one: (one[1], one[2], one[3].endswith(_RECORD), one[3]))
+        found.setdefault((scan, label), {})[inside] = files[name]
+    return found
 
 
-def _move(
-    archive: Archive, row: Mapping[str, str], target: str, label: str, inside: str, spool: Path
-) -> bool:
+def _move(archive: Archive, files: Mapping[str, Mapping[str, str]], target: str, label: str) -> int:
+    """Copy the files of one resource that are not there with the same bytes, all in one upload."""
     kind, content = KINDS[label]
-    present = list_files(archive, target)
-    if not present:
-        archive.request(
-            "PUT",
-            target,
-            "create a resource",
-            params={"format": kind, "content": content, "tags": _TAG},
-            ok=(200, 201, 409),
+    missing = _missing(files, list_files(archive, target))
+    if not missing:
+        return 0
+    params = {"format": kind, "content": content, "tags": _TAG}
+    archive.request("PUT", target, "create a resource", params=params, ok=(200, 201, 409))
+    with tempfile.TemporaryDirectory() as folder:
+        packed, spool = Path(folder) / "files.zip", Path(folder) / "file"
+        with zipfile.ZipFile(packed, "w") as pack:
+            for inside in missing:
+                get_file(archive, files[inside]["URI"], spool, digest=files[inside].get("digest", ""))
+                pack.write(spool, inside)
+        with packed.open("rb") as stream:
+            archive.request(
+                "PUT",
+                f"{target}/files/files.zip",
+                "upload files",
+                params={**params, "extract": "true", "overwrite": "true", "inbody": "true"},
+                data=stream,
+                headers={"Content-Type": "application/zip"},
+            )
+    # XNAT answers 200 and stores nothing where the right to edit is missing: look, do not trust
+    if _missing(files, list_files(archive, target)):
+        raise Unavailable(
+            "upload-not-stored",
+            "The archive accepted an upload but does not hold those bytes.",
+            remedy="Check your role in the project, then run again.",
         )
-    if inside in present and row.get("digest") and present[inside].get("digest") == row["digest"]:
-        return False
-    get_file(archive, row["URI"], spool, digest=row.get("digest", ""))
-    return put_file(archive, target, inside, spool, file_format=kind, content=content, overwrite=True)
+    return len(missing)
+
+
+def _missing(files: Mapping[str, Mapping[str, str]], present: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the names that are not there, or not with the same digest where the server tells digests."""
+    return [
+        name
+        for name, row in files.items()
+        if name not in present or row.get("digest", "") != present[name].get("digest", "")
+    ]

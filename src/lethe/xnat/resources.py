@@ -47,14 +47,8 @@ def put_file(
     *,
     file_format: str = "",
     content: str = "",
-    overwrite: bool = False,
 ) -> bool:
     """Upload one file; the same bytes under the same name are not sent again.
-
-    Parameters
-    ----------
-    overwrite : bool
-        Replace other bytes under that name, for results that a later run makes anew.
 
     Returns
     -------
@@ -64,21 +58,20 @@ def put_file(
     Raises
     ------
     Refused
-        Other bytes already lie under that name, and `overwrite` is not set.
+        Other bytes already lie under that name: nothing is overwritten.
     Unavailable
         The archive took the request but stored something else.
     """
     digest = _md5(path)
     present = list_files(archive, resource).get(name)
-    if present is not None and not (overwrite and present.get("digest") != digest):
+    if present is not None:
         return _same_or_refuse(present, digest)
     with path.open("rb") as stream:
         response = archive.request(
             "PUT",
             f"{resource}/files/{quote(name)}",
             "upload a file",
-            params={"inbody": "true", "format": file_format, "content": content}
-            | ({"overwrite": "true"} if overwrite else {}),
+            params={"inbody": "true", "format": file_format, "content": content},
             data=stream,
             headers={"Content-Type": "application/octet-stream"},
         )
