@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lethe.archive import digests
 from lethe.archive.context import Context, open_context
 from lethe.archive.problem import Problem
 from lethe.archive.web import anonymize, cache, dashboard, downloads, people, services, tree, xapi
@@ -55,7 +56,7 @@ def create_app(root: Path, *, ctx: Context | None = None) -> Starlette:
         async with AsyncExitStack() as stack:
             if ctx is None:
                 stack.push_async_callback(to_thread.run_sync, context.store.close)
-            for part in parts:
+            for part in (digests, *parts):
                 if hasattr(part, "start"):
                     await to_thread.run_sync(part.start, context)
                 if hasattr(part, "stop"):

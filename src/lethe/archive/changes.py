@@ -23,16 +23,16 @@ def event_kind(item: Item) -> str:
 
 
 def tell(ctx: Context, item: Item, status: str, login: str) -> None:
-    """Publish an event about an item once the present transaction is committed."""
+    """Publish an event about an item within the present transaction."""
     event = Event(event_kind(item), status, item.project, uri_of(ctx, item), item.xsi_type, login)
-    ctx.store.after_commit(lambda: ctx.events.publish(event))
+    ctx.events.publish(event)
 
 
 def tell_resource(ctx: Context, owner: Item, resource: Resource, status: str, login: str) -> None:
-    """Publish an event about a resource once the present transaction is committed."""
+    """Publish an event about a resource within the present transaction."""
     uri = uri_of(ctx, owner, resource)
     event = Event("ResourceEvent", status, owner.project, uri, "xnat:resourceCatalog", login)
-    ctx.store.after_commit(lambda: ctx.events.publish(event))
+    ctx.events.publish(event)
 
 
 def rename(ctx: Context, item: Item, label: str, *, login: str) -> Item:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -10,9 +9,8 @@ from pathlib import Path
 
 from lethe.archive import content
 from lethe.archive.context import Context
+from lethe.archive.digests import md5_of
 from lethe.archive.model import FileEntry, Resource
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def check(
     Parameters
     ----------
     digests : bool
-        Read every file and compare its md5, too.
+        Read every file and compare its md5, too (where it is computed already).
     progress : Callable, optional
         Told the number of files looked at and of all files.
     """
@@ -77,17 +75,9 @@ def _look(path: Path, resource: Resource, entry: FileEntry, digests: bool) -> li
         return [Difference("missing", where)]
     if path.stat().st_size != entry.size:
         return [Difference("size", where)]
-    if digests and _md5(path) != entry.md5:
+    if digests and entry.md5 and md5_of(path) != entry.md5:
         return [Difference("digest", where)]
     return []
-
-
-def _md5(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
-        while piece := stream.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _strays(root: Path, known: set[Path]) -> list[Difference]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +20,9 @@ from lethe.archive.problem import Problem
 
 _CHUNK = 1 << 20
 _SYNC_EVERY = 64 << 20
+_MOST_VECTORS = 512
+LARGE = 16 << 20
+"""From this size on the digest of an upload may be put off, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +43,19 @@ class Receiver:
     """Write a stream of pieces to a temporary file, with its size and md5.
 
     Use as a context manager: the temporary file is removed unless `finish` was called.
+
+    Parameters
+    ----------
+    put_off : bool
+        Leave the digest of a large file empty; `lethe.archive.digests` computes it behind the upload.
     """
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, *, put_off: bool = False) -> None:
+        self._left = LARGE if put_off else None
         self.path = ctx.store.temporary()
         self.size = 0
         self._synced = 0
+        self._syncing: threading.Thread | None = None
         self._digest = hashlib.md5(usedforsecurity=False)
         self._stream: BinaryIO | None = None
         self._kept = False
@@ -52,41 +64,60 @@ class Receiver:
         self._stream = self.path.open("xb", buffering=0)
         return self
 
-    def write(self, piece: bytes | bytearray | memoryview) -> None:
-        """Append bytes."""
-        self.hash(piece)
-        self.put(piece)
+    def write(self, *pieces: bytes | bytearray | memoryview) -> None:
+        """Append bytes; the disk is asked to keep up meanwhile, so that little is left to do at the end."""
+        if self._stream is None:
+            raise Problem(500)
+        for piece in pieces:
+            self._hash(piece)
+        views = [memoryview(piece) for piece in pieces if len(piece)]
+        while views:
+            written = os.writev(self._stream.fileno(), views[:_MOST_VECTORS])
+            self.size += written
+            while views and written >= len(views[0]):
+                written -= len(views.pop(0))
+            if views:
+                views[0] = views[0][written:]
+        if self.size - self._synced >= _SYNC_EVERY and (
+            self._syncing is None or not self._syncing.is_alive()
+        ):
+            self._synced = self.size
+            self._syncing = threading.Thread(target=_sync, args=(self._stream.fileno(),), name="sync")
+            self._syncing.start()
 
-    def hash(self, piece: bytes | bytearray | memoryview) -> None:
-        """Take bytes into the digest only; `put` writes them, perhaps at the same time in another thread."""
+    def _hash(self, piece: bytes | bytearray | memoryview) -> None:
+        if self._left is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                return
         self._digest.update(piece)
 
-    def put(self, piece: bytes | bytearray | memoryview) -> None:
-        """Write bytes only; the disk is asked to keep up, so that little is left to do at the end."""
-        if self._stream is None:
-            raise Problem(500)
-        view = memoryview(piece)
-        while view:
-            written = self._stream.write(view)
-            self.size += written
-            view = view[written:]
-        if self.size - self._synced >= _SYNC_EVERY:
-            os.fdatasync(self._stream.fileno())
-            self._synced = self.size
-
     def finish(self) -> tuple[Path, int, str]:
-        """Make the file durable; return its path, size in bytes and md5 in lower hex."""
+        """Make the file durable; return its path, size in bytes and md5 in lower hex (empty if put off)."""
         if self._stream is None:
             raise Problem(500)
+        self._wait()
         os.fsync(self._stream.fileno())
         self._kept = True
-        return self.path, self.size, self._digest.hexdigest()
+        put_off = self._left is not None and self._left < 0
+        return self.path, self.size, "" if put_off else self._digest.hexdigest()
+
+    def _wait(self) -> None:
+        if self._syncing is not None:
+            self._syncing.join()
 
     def __exit__(self, *_: object) -> None:
+        self._wait()
         if self._stream is not None:
             self._stream.close()
         if not self._kept:
             self.path.unlink(missing_ok=True)
+
+
+def _sync(descriptor: int) -> None:
+    """Write back what was written so far; the fsync at the end answers for failures."""
+    with suppress(OSError):
+        os.fdatasync(descriptor)
 
 
 def receive(ctx: Context, source: BinaryIO | Path) -> tuple[Path, int, str]:

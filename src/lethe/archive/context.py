@@ -16,7 +16,7 @@ from lethe.archive.store import Clock, Store, utc_now
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened to an item, after its transaction was committed.
+    """Something happened to an item.
 
     `kind` and `status` as XNAT's event service names them: ``ProjectEvent``, ``SubjectEvent``,
     ``SessionEvent`` (an image session), ``SubjectAssessorEvent``, ``ImageAssessorEvent``, ``ScanEvent``,
@@ -34,7 +34,11 @@ class Event:
 
 @dataclass(slots=True)
 class Bus:
-    """Tell listeners of events, in the thread that published; a listener only notes and returns."""
+    """Tell listeners of events, in the transaction that makes them true.
+
+    A listener only writes a note into the database and returns: the change and the note are committed
+    together or not at all, so that no crash loses an event.
+    """
 
     _listeners: list[Callable[[Event], None]] = field(default_factory=list)
 

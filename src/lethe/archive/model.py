@@ -71,7 +71,10 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file of a resource: `path` inside it (slashes), size in bytes, md5 in lower hex."""
+    """One file of a resource: `path` inside it (slashes), size in bytes, md5 in lower hex.
+
+    An empty md5 is computed later; who needs it asks `lethe.archive.digests.settled`.
+    """
 
     pk: int
     resource: int

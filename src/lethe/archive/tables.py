@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS file (
   description TEXT NOT NULL DEFAULT '', created REAL NOT NULL, created_by TEXT NOT NULL,
   UNIQUE (resource, path)
 );
+CREATE INDEX IF NOT EXISTS file_without_digest ON file (pk) WHERE md5 = '';
 CREATE TABLE IF NOT EXISTS journal (
   pk INTEGER PRIMARY KEY AUTOINCREMENT,
   action TEXT NOT NULL CHECK (action IN ('put', 'drop', 'move')), source TEXT NOT NULL, target TEXT NOT NULL

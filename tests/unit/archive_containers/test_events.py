@@ -212,3 +212,25 @@ def test_a_subscription_can_be_read_changed_and_deleted(ready: tuple[Site, int])
     assert site.send("GET", f"{base}/1", "owner").status_code == 404
     names = {one["id"] for one in site.send("GET", "/events/events", "member").json()}
     assert SESSION_EVENT in names
+
+
+@pytest.mark.requirement("A-89")
+def test_an_event_is_noted_in_the_very_transaction_of_what_happened(ready: tuple[Site, int]) -> None:
+    site, wrapper = ready
+    wish = subscription(site, wrapper)
+    assert site.send("POST", "/projects/P/events/subscription", "owner", json=wish).status_code == 201
+    count = "SELECT COUNT(*) AS n FROM ev_delivery"
+
+    def happens(*, dies: bool) -> int:
+        with site.ctx.store.write():
+            archived(site, site.session)
+            noted = int(site.ctx.store.read().execute(count).fetchone()["n"])
+            if dies:
+                raise RuntimeError  # as if the server died before the commit
+        return noted
+
+    with pytest.raises(RuntimeError):
+        happens(dies=True)
+    assert site.ctx.store.read().execute(count).fetchone()["n"] == 0
+    assert happens(dies=False) == 1
+    assert delivered(site)["status"][-1]["message"] == "Container queued."

@@ -257,21 +257,19 @@ class Execution:
                 ctx.logger.warning("run %d: %s", run.id, message)
         received = outputs.receive(ctx, collected)
         try:
+            outputs.check(ctx, collected, received)
             with ctx.store.write():
                 done = outputs.upload(ctx, self._user(), collected, received)
                 count = sum(one.files for one in done)
                 created = json.dumps({one.handler: one.uri for one in done})
                 step = Change(runs.COMPLETE, f"{count} files were stored.", exit_code=0)
                 self._close(step, outputs=created)
+                for stored in (one for one in done if "/resources/" in one.uri):
+                    ctx.events.publish(_stored(run, stored.uri))
         except BaseException:
             for entry in (item for items in received for item in items):
                 entry.temporary.unlink(missing_ok=True)
             raise
-        for stored in (one for one in done if "/resources/" in one.uri):
-            event = Event(
-                "ResourceEvent", "CREATED", run.project, stored.uri, "xnat:resourceCatalog", run.login
-            )
-            ctx.events.publish(event)
 
     def _end(self, status: str, message: str, code: int | None = None, spec: RunSpec | None = None) -> None:
         self._close(Change(status, message, exit_code=code), exit_code=code)
@@ -290,6 +288,10 @@ class Execution:
         if spec is not None:
             self.backend.remove(spec)
         staging.tidy(self.ctx, self.run)
+
+
+def _stored(run: Run, uri: str) -> Event:
+    return Event("ResourceEvent", "CREATED", run.project, uri, "xnat:resourceCatalog", run.login)
 
 
 def _changed(plan: Plan, before: Mapping[str, Any]) -> bool:

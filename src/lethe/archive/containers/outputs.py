@@ -14,7 +14,8 @@ from lethe.archive.containers.resolve import OutputPlan, Plan
 from lethe.archive.containers.runs import Run
 from lethe.archive.containers.staging import attempt_folder
 from lethe.archive.context import Context
-from lethe.archive.intake.images import require_unchanged
+from lethe.archive.intake import intake_of
+from lethe.archive.intake.images import check_upload, require_unchanged
 from lethe.archive.model import EXPERIMENT, Item, User
 from lethe.archive.problem import Problem
 from lethe.archive.types import xml
@@ -126,6 +127,30 @@ def _incoming(ctx: Context, plan: OutputPlan, name: str, path: Path) -> content.
     return content.Incoming(
         name, temporary, size, md5, format=plan.format, content=plan.content, tags=",".join(plan.tags)
     )
+
+
+def check(
+    ctx: Context, collected: Sequence[Collected], received: Sequence[Sequence[content.Incoming]]
+) -> None:
+    """Let the second net look at files for an intake project, as at any upload.
+
+    Raises
+    ------
+    Problem
+        422 if one of them was kept aside.
+    """
+    net = intake_of(ctx).net
+    if net is None:
+        return
+    projects = {
+        uris.resolve_uri(ctx, one.plan.parent).item.project
+        for one in collected
+        if not one.plan.parent_handler
+    }
+    for project in sorted(projects):
+        if net.applies(project):
+            for files in received:
+                check_upload(net, project, files, images=False)
 
 
 def upload(

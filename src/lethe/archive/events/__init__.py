@@ -1,10 +1,11 @@
 """XNAT's Event Service: a subscription launches a command when something happens.
 
-Whoever changes the archive publishes on its bus, after the transaction was committed, and need not know
-this room. A session that was archived, whether by import, C-STORE or from the prearchive, is told once::
+Whoever changes the archive publishes on its bus, inside of the transaction, and need not know this room:
+the note that something shall be launched is committed with the change itself. A session that was archived,
+whether by import, C-STORE or from the prearchive, is told once::
 
-    ctx.store.after_commit(lambda: ctx.events.publish(
-        Event("SessionEvent", "CREATED", project, "/archive/experiments/XNAT_E00001", xsi_type, login)))
+    ctx.events.publish(
+        Event("SessionEvent", "CREATED", project, "/archive/experiments/XNAT_E00001", xsi_type, login))
 
 and each of its scans with ``Event("ScanEvent", "CREATED", project, ".../scans/1", xsi_type, login)``.
 `emit` does the same by hand.

@@ -1,4 +1,4 @@
-"""Delivered events: each is noted durably in the moment it is published and worked off by one thread."""
+"""Delivered events: noted in the transaction of what happened, worked off by one thread."""
 
 from __future__ import annotations
 
@@ -46,21 +46,17 @@ class Deliverer:
             self._thread.join(_STOP_SECONDS)
 
     def hear(self, event: Event) -> None:
-        """Note an event for every subscription that it concerns."""
+        """Note an event for every subscription that it concerns, within the transaction that is open."""
         if not subscriptions.enabled(self._ctx):
             return
         wanted = [one for one in subscriptions.listing(self._ctx) if one.wants(event)]
         if not wanted:
             return
-        try:
-            with self._ctx.store.write() as db:
-                for one in wanted:
-                    number = _insert(db, one, event, self._ctx.store.now())
-                    _step(self._ctx, db, number, "SUBSCRIPTION_TRIGGERED")
-        except sqlite3.OperationalError:
-            # what happened is committed and stays; only the launch that should follow is lost
-            self._ctx.logger.error("an event could not be noted: %s %s", event.kind, event.status)
-        self._wake.set()
+        with self._ctx.store.write() as db:
+            for one in wanted:
+                number = _insert(db, one, event, self._ctx.store.now())
+                _step(self._ctx, db, number, "SUBSCRIPTION_TRIGGERED")
+            self._ctx.store.after_commit(self._wake.set)
 
     def _loop(self) -> None:
         while not self._stopping.is_set():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from lethe.archive import content, items, workflows
 from lethe.archive.context import Context, Event
+from lethe.archive.digests import md5_of
 from lethe.archive.intake import prearchive
 from lethe.archive.intake.folders import SessionFolder
 from lethe.archive.intake.images import check_transfer
@@ -23,7 +23,6 @@ from lethe.archive.problem import Problem
 from lethe.archive.uris import uri_of
 
 RESOURCE, FORMAT, CONTENT = "DICOM", "DICOM", "RAW"
-_CHUNK = 1 << 20
 
 
 class Overwrite(StrEnum):
@@ -102,6 +101,8 @@ def archive(intake: Intake, pk: int, request: Request) -> Archived:
             work = _Work(ctx, row, request, session, _digests(session))
             with ctx.store.write():
                 done = _transaction(work)
+                for event in work.events:  # noted in the transaction itself: no crash comes between
+                    ctx.events.publish(event)
             session.closed = True
     except Problem as problem:
         state = Status.CONFLICT if problem.status == 409 else Status.READY
@@ -111,8 +112,6 @@ def archive(intake: Intake, pk: int, request: Request) -> Archived:
         prearchive.change(ctx, pk, status=Status.ERROR, message="The session could not be archived.")
         raise
     intake.forget(pk)
-    for event in work.events:
-        ctx.events.publish(event)
     return done
 
 
@@ -307,15 +306,7 @@ def _known_objects(ctx: Context, session: Item, names: set[str]) -> dict[str, tu
 
 
 def _digests(session: SessionFolder) -> dict[Path, str]:
-    return {file: session.digest(file.name) or _md5(file) for file in session.all_files()}
-
-
-def _md5(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
-        while piece := stream.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+    return {file: session.digest(file.name) or md5_of(file) for file in session.all_files()}
 
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, Any]:

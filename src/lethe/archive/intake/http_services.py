@@ -15,6 +15,7 @@ from lethe.archive.context import Context
 from lethe.archive.intake import commit, dump, prearchive, refresh
 from lethe.archive.intake.commit import RESOURCE, Overwrite
 from lethe.archive.intake.http_prearchive import may_work, row_of_uri, rows_table, target_project
+from lethe.archive.intake.images import resources_below
 from lethe.archive.intake.params import Asked, Endpoint
 from lethe.archive.intake.prearchive import Row
 from lethe.archive.intake.receive import Intake, stored_targets
@@ -34,6 +35,9 @@ def routes(ctx: Context, intake: Intake) -> list[Route]:
 
     def archive(ctx: Context, asked: Asked) -> Response:
         return _archive(intake, asked)
+
+    def refreshed(ctx: Context, asked: Asked) -> Response:
+        return _refresh(intake, asked)
 
     def on_each(work: Callable[[Row, Asked], Row], status: str) -> Callable[[Context, Asked], Response]:
         def serve(ctx: Context, asked: Asked) -> Response:
@@ -59,7 +63,7 @@ def routes(ctx: Context, intake: Intake) -> list[Route]:
         f"{_SERVICES}/prearchive/delete": Endpoint(ctx, POST=on_each(delete, "QUEUED_DELETING")),
         f"{_SERVICES}/prearchive/rebuild": Endpoint(ctx, POST=on_each(rebuild, "")),
         f"{_SERVICES}/dicomdump": Endpoint(ctx, GET=_dump),
-        f"{_SERVICES}/refresh/catalog": Endpoint(ctx, POST=_refresh, PUT=_refresh),
+        f"{_SERVICES}/refresh/catalog": Endpoint(ctx, POST=refreshed, PUT=refreshed),
         "/data/routing/{study}": Endpoint(ctx, GET=_routing, PUT=_set_routing, DELETE=_drop_routing),
     }
     return [Route(path, endpoint.serve, methods=endpoint.methods) for path, endpoint in pages.items()]
@@ -168,8 +172,8 @@ def _prearchive_source(ctx: Context, asked: Asked, words: list[str]) -> Path:
     raise Problem(404, "No DICOM object was found there.")
 
 
-def _refresh(ctx: Context, asked: Asked) -> Response:
-    uris = asked.all("resource")
+def _refresh(intake: Intake, asked: Asked) -> Response:
+    ctx, uris = intake.ctx, asked.all("resource")
     if not uris:
         raise Problem(400, "No resource is named.")
     options = {word for text in asked.all("options") for word in text.split(",")}
@@ -178,9 +182,9 @@ def _refresh(ctx: Context, asked: Asked) -> Response:
         access.require(ctx, asked.user, place.item, "edit")
         if "delete" in options:
             access.require(ctx, asked.user, place.item, "delete")
-        found = [place.resource] if place.resource else refresh.resources_below(ctx, place.item)
+        found = [place.resource] if place.resource else resources_below(ctx, place.item)
         for resource in found:
-            refresh.refresh(ctx, resource, options, login=asked.user.login)
+            refresh.refresh(ctx, resource, options, net=intake.net, login=asked.user.login)
     return text("")
 
 

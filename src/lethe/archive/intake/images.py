@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lethe.archive import access, content
+from lethe.archive import access, content, items
 from lethe.archive.content import Incoming
 from lethe.archive.context import Context
+from lethe.archive.intake.inside import reasons
 from lethe.archive.intake.net import Net, kept_aside
-from lethe.archive.intake.objects import read_header
-from lethe.archive.model import Item, Resource, User
+from lethe.archive.model import FileEntry, Item, Resource, User
 from lethe.archive.problem import Problem
-from lethe.errors import Refused
 from lethe.governance.roles import Right
 
 _LABEL = "DICOM"
+_BELOW = {
+    "project": ("subject",),
+    "subject": ("experiment",),
+    "experiment": ("scan", "assessor", "reconstruction"),
+}
 
 
 def holds_images(label: str, format: str = "", content: str = "") -> bool:
@@ -39,8 +44,15 @@ def require_unchanged(
         return
     for one in incoming:
         there = content.find_file(ctx, resource, one.path)
-        if there is not None and there.md5 != one.md5:
+        if there is not None and not _is_same(content.file_path(ctx, resource, there), there, one):
             raise Problem(403, "Stored images are not changed; only an owner of the project may remove them.")
+
+
+def _is_same(path: Path, there: FileEntry, one: Incoming) -> bool:
+    """Tell whether a file has the bytes that are stored; digests may not be computed yet."""
+    if there.md5 and one.md5:
+        return there.md5 == one.md5
+    return there.size == one.size and filecmp.cmp(path, one.temporary, shallow=False)
 
 
 def check_upload(net: Net | None, project: str, incoming: Iterable[Incoming], *, images: bool) -> None:
@@ -66,11 +78,10 @@ def check_upload(net: Net | None, project: str, incoming: Iterable[Incoming], *,
         return
     codes = []
     for one in incoming:
-        if images or has_preamble(one.temporary):
-            code = reason(net, one.temporary)
-            if code is not None:
-                net.keep_aside(one.temporary, project, code)
-                codes.append(code)
+        found = reasons(net, one.temporary, image=images)
+        if found:
+            net.keep_aside(one.temporary, project, found[0])
+            codes += found
     if codes:
         raise kept_aside(codes)
 
@@ -85,7 +96,7 @@ def check_transfer(net: Net | None, project: str, files: Iterable[Path]) -> None
     """
     if net is None or not net.applies(project):
         return
-    codes = [code for file in files if has_preamble(file) and (code := reason(net, file)) is not None]
+    codes = [code for file in files for code in reasons(net, file)]
     if codes:
         raise Problem(
             422,
@@ -94,16 +105,53 @@ def check_transfer(net: Net | None, project: str, files: Iterable[Path]) -> None
         )
 
 
-def reason(net: Net, path: Path) -> str | None:
-    """Return why a file may not go on, or None."""
-    try:
-        read_header(path)
-        return net.reason(path)
-    except Refused as refusal:
-        return refusal.code
+Seen = frozenset[tuple[int, float, int]]
+"""Which files were looked at: row, time, size."""
 
 
-def has_preamble(path: Path) -> bool:
-    """Tell whether a file begins as a DICOM object does."""
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+def look_before_adoption(
+    net: Net | None, ctx: Context, item: Item, project: str, *, moved: bool
+) -> Seen | None:
+    """Look at everything that hangs on an item before it becomes part of a project with the net.
+
+    Returns
+    -------
+    frozenset or None
+        What was looked at, to be compared by `require_seen` inside of the transaction; None where the
+        net has no say.
+
+    Raises
+    ------
+    Problem
+        422 if something of it may not go there, or if it would only be shared: what is added to it later
+        would be seen there and looked at by nobody.
+    """
+    if net is None or not net.applies(project) or net.applies(item.project):
+        return None
+    if not moved:
+        raise Problem(
+            422,
+            "Items of other projects are not shared into an intake project; what is added to them later would"
+            " pass its check. Move the item (primary=true) or send its images in.",
+        )
+    pairs = [(r, e) for r in resources_below(ctx, item) for e in content.list_files(ctx, r)]
+    check_transfer(net, project, (content.file_path(ctx, *pair) for pair in pairs))
+    return frozenset((entry.pk, entry.created, entry.size) for _, entry in pairs)
+
+
+def require_seen(ctx: Context, item: Item, seen: Seen | None) -> None:
+    """Refuse (409) if files came to an item after they were looked at."""
+    if seen is None:
+        return
+    now = {(e.pk, e.created, e.size) for r in resources_below(ctx, item) for e in content.list_files(ctx, r)}
+    if not now <= seen:
+        raise Problem(409, "Files were added meanwhile; move the item again.")
+
+
+def resources_below(ctx: Context, item: Item) -> list[Resource]:
+    """Return the resources of an item and of everything below it."""
+    found = content.list_resources(ctx, [item])
+    for kind in _BELOW.get(item.kind, ()):
+        for child in items.children(ctx, item, kind):
+            found += resources_below(ctx, child)
+    return found

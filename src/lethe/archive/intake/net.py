@@ -37,7 +37,7 @@ class Net:
 
     def applies(self, project: str) -> bool:
         """Tell whether objects for this project are looked at."""
-        return re.fullmatch(str(self.ctx.settings.get(SETTING)), project) is not None
+        return re.fullmatch(str(self.ctx.settings.get(SETTING)), project, re.IGNORECASE) is not None
 
     def reason(self, path: Path) -> str | None:
         """Return why the object may not go on, or None."""

@@ -89,6 +89,8 @@ def members(path: Path, limits: Limits = Limits()) -> Iterator[Member]:
         ``too-many-members`` or ``archive-bomb``.
     """
     kind = kind_of(path)
+    if kind not in {"zip", "tar"} and zipfile.is_zipfile(path):
+        kind = "zip"  # a zip is found from its end; anything may come before it
     if kind not in {"zip", "tar"}:
         raise _refused("not-an-archive", "The upload is neither a zip nor a tar file.")
     budget = _Budget(limits, max(path.stat().st_size, 1))

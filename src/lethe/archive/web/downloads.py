@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from lethe.archive import access, content, items
+from lethe.archive import access, content, digests, items
 from lethe.archive.context import Context
 from lethe.archive.model import ASSESSOR, SCAN, Item, Resource
 from lethe.archive.problem import Problem
@@ -146,12 +146,13 @@ def _xml(call: Call, names: dict[str, str]) -> Response:
     for member in _kept(call, names["id"]):
         owner = items.by_pk(call.ctx, member.resource.owner)
         session = owner if owner.kind == "experiment" else items.by_pk(call.ctx, owner.parent or 0)
+        (entry,) = digests.settled(call.ctx, [member.entry])
         part = "" if owner is session else f"/{owner.kind}s/{quote(owner.id, safe='')}"
         uri = (
             f"/data/experiments/{quote(session.id, safe='')}{part}/resources/{member.resource.pk}"
             f"/files/{quote(member.entry.path)}"
         )
-        pairs = {"name": member.name, "URI": uri, "digest": member.entry.md5}
+        pairs = {"name": member.name, "URI": uri, "digest": entry.md5}
         attributes = " ".join(f"{key}={quoteattr(value)}" for key, value in pairs.items())
         lines.append(
             f'<cat:entry {attributes}><cat:metaFields><cat:metaField name="SIZE">{member.entry.size}'

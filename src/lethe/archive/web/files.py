@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from starlette.responses import FileResponse, Response
 
-from lethe.archive import access, content, items, workflows
+from lethe.archive import access, content, digests, items, workflows
 from lethe.archive.model import FileEntry, Item, Resource
 from lethe.archive.problem import Problem
 from lethe.archive.web import answers, members, tars, zips
@@ -148,9 +148,11 @@ def _list_files(call: Call, found: Target) -> Response:
         "cat_ID",
         "digest",
     ]
-    digests = call.ctx.settings.get("checksums")
+    shown = bool(call.ctx.settings.get("checksums"))
+    listed = entries(call, found)
+    whole = digests.settled(call.ctx, [entry for _, _, entry in listed]) if shown else None
     rows = []
-    for owner, resource, entry in entries(call, found):
+    for at, (owner, resource, entry) in enumerate(listed):
         file_content, file_format, label = _shown((owner, resource, entry))
         rows.append(
             {
@@ -162,7 +164,7 @@ def _list_files(call: Call, found: Target) -> Response:
                 "file_format": file_format,
                 "file_content": file_content,
                 "cat_ID": resource.pk,
-                "digest": entry.md5 if digests else "",
+                "digest": whole[at].md5 if whole else "",
             }
         )
     return answers.table(answers.Table(columns, rows, show_columns=True), call.format)

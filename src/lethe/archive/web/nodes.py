@@ -5,6 +5,8 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from lethe.archive import access, changes, items, workflows
+from lethe.archive.intake import intake_of
+from lethe.archive.intake.images import look_before_adoption, require_seen
 from lethe.archive.model import ASSESSOR, EXPERIMENT, RECONSTRUCTION, SCAN, SUBJECT, Item
 from lethe.archive.problem import Problem, not_found
 from lethe.archive.types.table import TYPES, XsiType, is_a
@@ -322,12 +324,15 @@ def sharing(call: Call, item: Item, tail: list[str]) -> Response:
         return _unshare(call, item, target)
     access.require(call.ctx, call.user, target, Right.CREATE)
     label = call.query.get("label") or item.label
-    if call.flag("primary"):
-        access.require(call.ctx, call.user, item, Right.DELETE)
-        changes.transfer(call.ctx, item, target.id, label, login=call.login)
-    else:
-        access.require(call.ctx, call.user, item, Right.READ)
-        changes.share(call.ctx, item, target.id, label, login=call.login)
+    moved = call.flag("primary")
+    access.require(call.ctx, call.user, item, Right.DELETE if moved else Right.READ)
+    seen = look_before_adoption(intake_of(call.ctx).net, call.ctx, item, target.id, moved=moved)
+    with call.ctx.store.write():
+        require_seen(call.ctx, item, seen)
+        if moved:
+            changes.transfer(call.ctx, item, target.id, label, login=call.login)
+        else:
+            changes.share(call.ctx, item, target.id, label, login=call.login)
     return answers.text("")
 
 

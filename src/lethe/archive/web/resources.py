@@ -7,7 +7,7 @@ from xml.sax.saxutils import quoteattr
 
 from starlette.responses import Response
 
-from lethe.archive import access, content, workflows
+from lethe.archive import access, content, digests, workflows
 from lethe.archive.model import Resource
 from lethe.archive.names import check_resource_label
 from lethe.archive.problem import Problem
@@ -53,7 +53,7 @@ def catalog(call: Call, resource: Resource) -> bytes:
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">',
         "<cat:entries>",
     ]
-    for entry in content.list_files(call.ctx, resource):
+    for entry in digests.settled(call.ctx, content.list_files(call.ctx, resource)):
         created = datetime.fromtimestamp(entry.created, UTC)
         pairs = {
             "ID": entry.path, "URI": entry.path, "name": entry.path.rsplit("/", 1)[-1],

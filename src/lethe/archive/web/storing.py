@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from lethe.archive import changes, content, workflows
+from lethe.archive import changes, content, digests, workflows
 from lethe.archive.content import Incoming
 from lethe.archive.intake import intake_of, unpack
 from lethe.archive.intake.images import check_upload, holds_images, require_unchanged
@@ -76,6 +76,8 @@ def _keep(call: Call, found: Target, owner: Item, label: str, incoming: list[Inc
         if not duplicates:
             changes.tell_resource(call.ctx, owner, resource, "CREATED" if made else "UPDATED", call.login)
             workflows.audit_item(call.ctx, owner, "Uploaded file", login=call.login)
+    if any(not one.md5 for one in incoming):
+        digests.wake(call.ctx)
     if duplicates:
         return answers.as_json({"duplicates": duplicates})
     return answers.text("")

@@ -23,7 +23,8 @@ _MOST_FIELD = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One file of a request: the name the sender gave (may be empty), its temporary copy, size, md5."""
+    """One file of a request: the name the sender gave (may be empty), its temporary copy, size, md5 (empty
+    where it is put off)."""
 
     name: str
     path: Path
@@ -71,29 +72,32 @@ async def receive(ctx: Context, request: Request) -> Upload:
 
 
 async def _raw(ctx: Context, request: Request, upload: Upload) -> None:
-    receiver = Receiver(ctx)
+    receiver = Receiver(ctx, put_off=True)
     with receiver:
-        await _feed(request, receiver.hash, receiver.put)
+        await _feed(request, lambda pieces: receiver.write(*pieces))
         if receiver.size:
             path, size, md5 = await to_thread.run_sync(receiver.finish)
             upload.files.append(Received("", path, size, md5))
 
 
 class _Lane:
-    """Gives pieces to one sink in a worker thread, in order, a few pieces behind whoever feeds it."""
+    """Gives pieces to a sink in a worker thread, in order, a few pieces behind whoever feeds it."""
 
-    def __init__(self, sink: Callable[[bytearray], None]) -> None:
+    def __init__(self, sink: Callable[[list[bytes]], None]) -> None:
         self._sink = sink
-        self._queue: asyncio.Queue[bytearray | None] = asyncio.Queue(_AHEAD)
+        self._queue: asyncio.Queue[list[bytes] | None] = asyncio.Queue(_AHEAD)
         self._task = asyncio.ensure_future(self._run())
 
-    async def put(self, piece: bytearray | None) -> None:
-        """Hand a piece over; raise what the sink raised for an earlier one."""
-        giving = asyncio.ensure_future(self._queue.put(piece))
-        await asyncio.wait({giving, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if self._task.done():
-            giving.cancel()
-            self._task.result()
+    async def put(self, pieces: list[bytes] | None) -> None:
+        """Hand pieces over; raise what the sink raised for earlier ones."""
+        if self._queue.full() or self._task.done():
+            giving = asyncio.ensure_future(self._queue.put(pieces))
+            await asyncio.wait({giving, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                giving.cancel()
+                self._task.result()
+        else:
+            self._queue.put_nowait(pieces)
 
     async def end(self) -> None:
         """Wait until every piece is through."""
@@ -101,41 +105,39 @@ class _Lane:
         await self._task
 
     async def _run(self) -> None:
-        pieces: list[bytearray | None] = []
-        while None not in pieces:
-            pieces = [await self._queue.get()]
+        ended = False
+        while not ended:
+            waiting = [await self._queue.get()]
             while not self._queue.empty():
-                pieces.append(self._queue.get_nowait())
-            await to_thread.run_sync(self._give, pieces)
-
-    def _give(self, pieces: list[bytearray | None]) -> None:
-        for piece in pieces:
-            if piece is not None:
-                self._sink(piece)
+                waiting.append(self._queue.get_nowait())
+            ended = waiting[-1] is None
+            pieces = [piece for several in waiting if several is not None for piece in several]
+            if pieces:
+                await to_thread.run_sync(self._sink, pieces)
 
 
-async def _feed(request: Request, *sinks: Callable[[bytearray], None]) -> None:
-    """Give a body to sinks that work at the same time: hashing, writing, and the next piece arriving."""
-    lanes = [_Lane(sink) for sink in sinks]
+async def _feed(request: Request, sink: Callable[[list[bytes]], None]) -> None:
+    """Give a body to a sink that works while the next pieces arrive."""
+    lane = _Lane(sink)
     try:
-        async for piece in _gathered(request):
-            for lane in lanes:
-                await lane.put(piece)
+        async for pieces in _gathered(request):
+            await lane.put(pieces)
     finally:
-        endings = await asyncio.gather(*(lane.end() for lane in lanes), return_exceptions=True)
-    for ending in endings:
-        if ending is not None:
-            raise ending
+        (ending,) = await asyncio.gather(lane.end(), return_exceptions=True)
+    if ending is not None:
+        raise ending
 
 
-async def _gathered(request: Request) -> AsyncIterator[bytearray]:
-    """Yield the body in pieces of about 1 MiB, so that few hops to a worker thread are needed."""
-    gathered = bytearray()
+async def _gathered(request: Request) -> AsyncIterator[list[bytes]]:
+    """Yield the body in lists of about 1 MiB, uncopied, so that few hops to a worker thread are needed."""
+    gathered, size = list[bytes](), 0
     async for piece in request.stream():
-        gathered += piece
-        if len(gathered) >= _GATHER:
+        if piece:
+            gathered.append(piece)
+            size += len(piece)
+        if size >= _GATHER:
             yield gathered
-            gathered = bytearray()
+            gathered, size = [], 0
     if gathered:
         yield gathered
 
@@ -167,10 +169,11 @@ class _Form:
             },
         )
 
-    def write(self, piece: bytearray) -> None:
-        """Take a piece of the body."""
+    def write(self, pieces: list[bytes]) -> None:
+        """Take pieces of the body."""
         try:
-            self._parser.write(bytes(piece))
+            for piece in pieces:
+                self._parser.write(piece)
         except FormParserError:
             self._drop()
             raise Problem(400, "The multipart body is broken.") from None
@@ -210,7 +213,7 @@ class _Form:
         self._name = options.get(b"name", b"").decode(errors="replace")
         self._file_name = options.get(b"filename", b"").decode(errors="replace")
         if b"filename" in options:
-            self._receiver = Receiver(self._ctx).__enter__()
+            self._receiver = Receiver(self._ctx, put_off=True).__enter__()
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._receiver is not None:
