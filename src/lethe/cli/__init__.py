@@ -11,9 +11,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from lethe import __version__
 from lethe.errors import Outcome
@@ -36,12 +34,15 @@ class _Nouns(TyperGroup):
         return sorted(NOUNS)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
-        if cmd_name not in NOUNS:
-            return None
-        command = typer.main.get_command(importlib.import_module(f"lethe.cli.{cmd_name}").app)
-        command.name = cmd_name
-        command.help = NOUNS[cmd_name]
-        return command
+        """Return what the list of nouns shows: name and help, without the noun's own imports."""
+        return TyperCommand(cmd_name, help=NOUNS[cmd_name]) if cmd_name in NOUNS else None
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """Return the noun that is called, imported now."""
+        name, _, rest = super().resolve_command(ctx, args)  # an unknown noun ends here
+        command = typer.main.get_command(importlib.import_module(f"lethe.cli.{name}").app)
+        command.name, command.help = name, NOUNS[str(name)]
+        return name, command, rest
 
 
 app = typer.Typer(cls=_Nouns, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -67,6 +68,9 @@ def main() -> None:
     try:
         app(prog_name="lethe")
     except Outcome as outcome:
+        from rich.console import Console
+        from rich.markup import escape
+
         text = escape(str(outcome))  # the code in brackets is not markup
         Console(stderr=True).print(f"[bold red]lethe:[/] {text}", highlight=False, markup=True)
         sys.exit(outcome.exit_code)

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import requests
-import xnat
-import xnat.exceptions
 
 from lethe.errors import Misconfigured, Refused, Unavailable
 
@@ -176,6 +174,10 @@ def connect(url: str, user: str, password: str) -> Iterator[Archive]:
     Misconfigured
         What answers is not an XNAT.
     """
+    # imported here: xnatpy brings pandas and pydicom, a second for every call of the command line
+    import xnat
+    import xnat.exceptions
+
     try:
         session = xnat.connect(url, user=user, password=password, loglevel="ERROR", cli=False)
     except xnat.exceptions.XNATLoginFailedError:

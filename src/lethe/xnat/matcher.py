@@ -14,9 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jsonpath import JSONPathError
-from jsonpath import compile as compile_path
-
 from lethe.errors import Refused
 
 Json = Mapping[str, Any]
@@ -214,6 +211,10 @@ def _path_end(text: str, start: int) -> int:
 
 
 def _path_value(path: str, matcher: str) -> Value:
+    # imported here: it makes a third of the time that the command line needs to start
+    from jsonpath import JSONPathError
+    from jsonpath import compile as compile_path
+
     function = _FUNCTION.search(path)
     body = "$" + (path[1 : function.start()] if function else path[1:])
     body = re.sub(r"\.([A-Za-z_][\w]*(?:-[\w]+)+)", r"['\1']", body)  # @.scan-type
