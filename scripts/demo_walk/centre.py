@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lethe.clinical.table import CENTRE
 from lethe.errors import Refused, Unavailable
 from lethe.governance.collection import Collection
+from lethe.governance.definition import parse
 from lethe.release.publication import PlannedSeries, plan_publication
-from lethe.xnat import clinical, commands, projects, publish, resources
+from lethe.xnat import clinical, collections, commands, publish, records, resources, terms
 from lethe.xnat.client import Archive
 from lethe.xnat.intake import Scan, resource_labels, scans, series_of
 
@@ -20,7 +22,6 @@ Progress = Callable[[int, int], None]
 _DEFINITIONS = Path(__file__).resolve().parents[2] / "xnat-containers"
 # a run that refuses an image says so with a code in brackets; anything else is a technical failure
 _NAMED = re.compile(r"\[[a-z0-9-]+\]$")
-_ROLES = {"coordinator": "owner", "member": "member", "collaborator": "collaborator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,11 @@ class Row:
     reason: str
 
 
-def make_collection(archive: Archive, collection: Collection) -> None:
-    """Create both projects and give the demo's people their roles."""
-    projects.ensure_collection(archive, collection, description="Lethe demo collection")
-    projects.grant(archive, collection.intake, "curator", "owner")
-    for login, role in _ROLES.items():
-        projects.grant(archive, collection.name, login, role)
+def make_collection(archive: Archive, file: Path) -> None:
+    """Apply the demo's collection file; a second time changes nothing."""
+    who = records.caller(archive)
+    planned = collections.make_plan(archive, parse(file.read_text("utf-8"), file.name), who)
+    collections.apply_plan(archive, planned, who, why="set-up of the demo")
 
 
 def register_commands(archive: Archive, collection: Collection) -> dict[str, commands.Wrapper]:
@@ -147,17 +147,19 @@ def publish_passed(archive: Archive, collection: Collection, progress: Progress)
     found = series_of(archive, collection.intake)
     released = clinical.released_rows(archive, collection.intake)
     prids = frozenset(released)
+    centres = {prid: row.get(CENTRE, "") for prid, row in released.items()}
+    closed = terms.closed_patients(archive, collection, centres)
     planned = {
         (one.series.session, one.series.scan): one
-        for one in plan_publication([series for _, series in found], prids)
+        for one in plan_publication([series for _, series in found], prids, closed)
     }
     pairs = [(scan, planned[scan.session, scan.number]) for scan, _ in found]
     types = {
         row["ID"]: row["xsiType"]
         for row in archive.rows(f"/data/projects/{collection.intake}/experiments", "list sessions")
     }
-    publish.publish(archive, collection, pairs, session_types=types, progress=progress)
-    publish.publish_clinical(archive, collection)
+    publish.publish(archive, collection, pairs, session_types=types, centres=centres, progress=progress)
+    publish.publish_clinical(archive, collection, centres=centres)
     clinical.put_rows(archive, collection.name, released)
     failures = _failures(archive, collection)
     return [_row(scan, one, scan.prid in prids, failures.get(scan.uri, "")) for scan, one in pairs]

@@ -37,6 +37,11 @@ class Places:
         return self.root / "summary.json"
 
     @property
+    def collection(self) -> Path:
+        """The collection as a file, for ``lethe collection``."""
+        return self.root / "collection.yaml"
+
+    @property
     def searched(self) -> list[Path]:
         """Everything the demo wrote, but the hospital's own originals."""
         return [path for path in sorted(self.root.iterdir()) if path != self.hospital]

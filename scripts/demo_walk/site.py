@@ -18,7 +18,7 @@ from lethe.files import write_bytes
 from lethe.governance.collection import Collection
 from lethe.header import Anonymizer, TreeReport, apply_tree, bundled_script, load_lookup, load_script
 from lethe.identity import IntakeSession, vault
-from lethe.xnat import send
+from lethe.xnat import send, terms
 from lethe.xnat.client import Archive
 
 Progress = Callable[[int, int], None]
@@ -84,9 +84,15 @@ def _by_study(folder: Path) -> dict[str, list[Path]]:
 
 
 def send_images(
-    places: Places, archive: Archive, server: Server, collection: Collection, progress: Progress
+    places: Places,
+    archive: Archive,
+    server: Server,
+    collection: Collection,
+    centre: str,
+    progress: Progress,
 ) -> tuple[int, int]:
     """Send every other study by C-STORE, the rest by REST; return (objects by C-STORE, objects by REST)."""
+    terms.require_contribution(archive, collection.intake, centre=centre)  # C-STORE itself cannot ask
     ledger = send.Ledger(places.site / "sent")
     studies = list(_by_study(places.site / "cleaned").values())
     total = sum(map(len, studies))
@@ -95,7 +101,7 @@ def send_images(
         if number % 2 == 0:
             send.c_store(paths, "127.0.0.1", server.dicom_port, ledger)
         else:
-            send.import_zip(archive, paths, collection.intake, ledger)
+            send.import_zip(archive, paths, collection.intake, ledger, centre=centre)
         sent[number % 2] += len(paths)
         progress(sum(sent), total)
     return sent[0], sent[1]

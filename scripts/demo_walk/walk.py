@@ -19,7 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from demo_walk import centre, site
+from demo_walk import centre, records, site
 from demo_walk.places import Places
 from demo_walk.server import Server
 from demo_walk.source import Source
@@ -94,11 +94,14 @@ def _to_publication(
     tree = site.clean_headers(places, dicom, collection, step("Cleaning DICOM headers"))
     with connect(server.url, "admin", server.passwords["admin"]) as admin:
         advance = step("Creating the collection")
-        centre.make_collection(admin, collection)
+        records.write_file(places.collection, collection, source)
+        centre.make_collection(admin, places.collection)
         wrappers = centre.register_commands(admin, collection)
         advance(1, 1)
     with connect(server.url, "curator", server.passwords["curator"]) as archive:
-        by_c_store, by_rest = site.send_images(places, archive, server, collection, step("Sending DICOM"))
+        by_c_store, by_rest = site.send_images(
+            places, archive, server, collection, records.centres(source)[0], step("Sending DICOM")
+        )
         advance = step("Archiving sessions")
         sessions = archive_sessions(archive, collection.intake)
         site.check_arrival(places, centre.archived_objects(archive, collection))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lethe.errors import Misconfigured
+from lethe.errors import Misconfigured, Refused
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
 _INTAKE_SUFFIX = "_INTAKE"
@@ -43,6 +43,28 @@ class Collection:
                 "and does not end in _INTAKE.",
                 remedy="Choose another name.",
             )
+
+    @classmethod
+    def of_intake(cls, project: str) -> Collection:
+        """Return the collection of an intake project.
+
+        Raises
+        ------
+        Refused
+            The project is no intake project: raw data go nowhere else.
+
+        Examples
+        --------
+        >>> Collection.of_intake("STROKE_INTAKE").name
+        'STROKE'
+        """
+        if not project.endswith(_INTAKE_SUFFIX):
+            raise Refused(
+                "wrong-project",
+                "Data are sent into an intake project only, and this project is none.",
+                remedy=f"Name the project that ends in {_INTAKE_SUFFIX}.",
+            )
+        return cls(project.removesuffix(_INTAKE_SUFFIX))
 
     @property
     def intake(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -181,6 +182,13 @@ def parse(text: str, name: str = "the collection file") -> Definition:
         What is wrong, with the line: unknown key or role, a faulty value, a centre nobody recorded, no owner.
     """
     raw, lines = read_yaml(text, name)
+    return of_data(raw, name, lines)
+
+
+def of_data(
+    raw: Any, name: str = "the collection", lines: Mapping[tuple[str, ...], int] = MappingProxyType({})
+) -> Definition:
+    """Check what a collection file holds; faults as `parse` says them, with a line where one is known."""
     try:
         data = _FILE(raw, ())
         collection = Collection(data["collection"])
@@ -313,7 +321,15 @@ def as_yaml(collection: Collection, state: State) -> str:
     data["automation"] = dict(sorted(of_kind(state, "automation").items()))
     data["fields"] = dict(sorted(of_kind(state, "field").items()))
     filled = {key: _plain(key, value) for key, value in data.items() if value not in ({}, "")}
-    return yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(filled, Dumper=_Written, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Written(yaml.SafeDumper):
+    """Writes a value out wherever it stands; references are refused when the file is read."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Return true for everything."""
+        return True
 
 
 def _plain(key: str, value: Any) -> Any:

@@ -29,6 +29,8 @@ class SeriesRecord:
         De-face verdict (``pass``, ``no-face``, ``review``, ``fail``); None when there is none.
     defaced : bool
         The resource NIFTI_DEFACED exists.
+    reviewed : str or None
+        What people said of the de-faced image (`lethe.governance.review.reviewed`); None when nobody did.
     cleaned : bool
         The resource DICOM_CLEAN exists.
     modality : str
@@ -41,6 +43,7 @@ class SeriesRecord:
     converted: bool = False
     verdict: str | None = None
     defaced: bool = False
+    reviewed: str | None = None
     cleaned: bool = False
     modality: str = ""
     coverage_mm: float | None = None
@@ -92,10 +95,20 @@ def series_gate(record: SeriesRecord) -> Decision:
         return Decision(("NIFTI",), "no head in the image")
     if record.lane != "deface":
         return Decision((), "unknown lane", holds_session=True)
-    if record.verdict not in LEAVES or not record.defaced:
-        verdict = record.verdict or "missing"
+    return _defaced(record)
+
+
+def _defaced(record: SeriesRecord) -> Decision:
+    """Decide by the verdict of the program and the word of people: a person's ``fail`` outweighs all."""
+    verdict = record.verdict or "missing"
+    if record.reviewed == "fail":
+        return Decision((), f"a reviewer failed it (de-face verdict is {verdict})", holds_session=True)
+    if record.reviewed == "review":
+        return Decision((), "a reviewer asks for a second reader", holds_session=True)
+    passed = verdict == "review" and record.reviewed == "pass"
+    if not record.defaced or not (passed or record.verdict in LEAVES):
         return Decision((), f"de-face verdict is {verdict}", holds_session=True)
-    return Decision(("NIFTI_DEFACED",), f"de-face verdict is {record.verdict}")
+    return Decision(("NIFTI_DEFACED",), f"de-face verdict is {verdict}" + ", passed by a reviewer" * passed)
 
 
 def session_gate(records: Sequence[SeriesRecord], *, clinical_row: bool) -> list[Decision]:

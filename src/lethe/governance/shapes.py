@@ -81,7 +81,10 @@ def _build(node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int]) 
     if isinstance(node, yaml.SequenceNode):
         return [_build(one, (*path, str(n)), lines, seen) for n, one in enumerate(node.value, start=1)]
     if not isinstance(node, yaml.MappingNode):
-        return yaml.SafeLoader("").construct_object(node)
+        try:
+            return yaml.SafeLoader("").construct_object(node)
+        except ValueError:  # a day that is in no calendar
+            raise Fault("value", path, "YAML cannot read this value", "Write a day as 2026-12-31.") from None
     found: dict[str, Any] = {}
     for key, value in node.value:
         lines[(*path, str(key.value))] = key.start_mark.line + 1

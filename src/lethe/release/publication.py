@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from lethe.governance.gates import SeriesRecord, session_gate
+from lethe.governance.gates import Decision, SeriesRecord, session_gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ class PlannedSeries:
         return bool(self.resources)
 
 
-def plan_publication(series: Iterable[IntakeSeries], clinical_prids: frozenset[str]) -> list[PlannedSeries]:
+def plan_publication(
+    series: Iterable[IntakeSeries],
+    clinical_prids: frozenset[str],
+    closed: Mapping[str, str] = MappingProxyType({}),
+) -> list[PlannedSeries]:
     """Apply the gates session by session.
 
     Parameters
@@ -42,6 +47,8 @@ def plan_publication(series: Iterable[IntakeSeries], clinical_prids: frozenset[s
         Every scan of the intake project.
     clinical_prids : frozenset of str
         Patients with a row in the released clinical table.
+    closed : mapping of str to str
+        PRID -> why nothing of this patient may be published, whatever the gates say: no agreement, no ethics.
 
     Returns
     -------
@@ -55,6 +62,8 @@ def plan_publication(series: Iterable[IntakeSeries], clinical_prids: frozenset[s
     for prid, session in sorted(sessions):
         members = sorted(sessions[prid, session], key=lambda one: one.scan)
         decisions = session_gate([one.record for one in members], clinical_row=prid in clinical_prids)
+        if prid in closed:
+            decisions = [Decision((), closed[prid]) for _ in members]
         plan += [
             PlannedSeries(one, decision.resources, decision.reason)
             for one, decision in zip(members, decisions, strict=True)

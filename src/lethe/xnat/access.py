@@ -39,6 +39,7 @@ class Request:
     login: str
     role: str
     since: str
+    justification: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,14 @@ class Access:
             project = project_of(self._collection, place)
             rows = self._archive.rows(f"/data/projects/{project}/pars", "list access requests")
             found += [
-                Request(row["par_id"], project, row["login"], row["level"], row["create_date"][:10])
+                Request(
+                    row["par_id"],
+                    project,
+                    row["login"],
+                    row["level"],
+                    row["create_date"][:10],
+                    row.get("justification", ""),
+                )
                 for row in rows
                 if row.get("login") and not row.get("approved")
             ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lethe.governance.collection import Collection
 from lethe.release.publication import PlannedSeries
+from lethe.xnat import terms
 from lethe.xnat.client import Archive
 from lethe.xnat.intake import Scan
 from lethe.xnat.resources import get_file, list_files, put_file
@@ -75,6 +76,7 @@ def publish(
     plan: Sequence[tuple[Scan, PlannedSeries]],
     *,
     session_types: dict[str, str],
+    centres: Mapping[str, str],
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Carry out a publication plan; what is already there with the same bytes is left alone.
@@ -85,13 +87,22 @@ def publish(
         Held series have no resources and are passed over.
     session_types : dict
         Session id in the intake project -> xsi:type.
+    centres : mapping of PRID to code
+        The contributing centre of each patient, empty where it is not known.
 
     Returns
     -------
     int
         Number of files sent.
+
+    Raises
+    ------
+    Refused
+        The agreement or ethics approval of a centre does not cover it today; nothing is sent.
     """
     sent = 0
+    going = {scan.prid for scan, planned in plan if planned.published}
+    terms.require_publication(archive, collection, going, centres)
     for number, (scan, planned) in enumerate(plan, start=1):
         if planned.published:
             session = _ensure_session(archive, collection.name, scan, session_types[scan.session_id])
@@ -107,8 +118,20 @@ def publish(
     return sent
 
 
-def publish_clinical(archive: Archive, collection: Collection) -> int:
-    """Copy the scrambled clinical table with its dictionary and report."""
+def publish_clinical(archive: Archive, collection: Collection, *, centres: Mapping[str, str]) -> int:
+    """Copy the scrambled clinical table with its dictionary and report.
+
+    Parameters
+    ----------
+    centres : mapping of PRID to code
+        The contributing centre of every row.
+
+    Raises
+    ------
+    Refused
+        The agreement or ethics approval of a row's centre does not cover it today; nothing is sent.
+    """
+    terms.require_publication(archive, collection, centres, centres)
     return copy_resource(
         archive,
         f"/data/projects/{collection.intake}/resources/CLINICAL",

@@ -13,6 +13,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import build_context
 
 from lethe.errors import Refused, Unavailable
+from lethe.xnat import terms
 from lethe.xnat.client import Archive
 
 _MOST_CONTEXTS = 128  # PS3.8 section 9.3.2.2: presentation context IDs are the odd numbers 1 to 255
@@ -126,18 +127,31 @@ def c_store(
     return len(waiting)
 
 
-def import_zip(archive: Archive, paths: Sequence[Path], project: str, ledger: Ledger) -> int:
-    """Send objects as one zip through the import service into the project's prearchive.
+def import_zip(
+    archive: Archive, paths: Sequence[Path], project: str, ledger: Ledger, *, centre: str = ""
+) -> int:
+    """Send objects as one zip through the import service into the prearchive of an intake project.
+
+    Parameters
+    ----------
+    centre : str
+        Code of the sending centre; may be left out where only one is on record.
 
     Returns
     -------
     int
         Number of objects sent now.
+
+    Raises
+    ------
+    Refused
+        The agreement or ethics approval of the centre does not cover it today; nothing is sent.
     """
     uids = {path: sop_uid(path) for path in paths}
     waiting = [path for path in paths if uids[path] not in ledger.done]
     if not waiting:
         return 0
+    terms.require_contribution(archive, project, centre=centre)
     with tempfile.TemporaryFile() as spool:
         with zipfile.ZipFile(spool, "w", zipfile.ZIP_STORED) as bundle:
             for number, path in enumerate(waiting):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from lethe.archive.model import Data
 from lethe.archive.problem import Problem
-from lethe.archive.types import xml, xpath
+from lethe.archive.types import protocol, xml, xpath
 from lethe.archive.types.table import XsiType, type_of
 from lethe.archive.web.columns import RESERVED
 from lethe.archive.web.request import Call
@@ -21,7 +21,8 @@ class Wish:
 
     `type` is the asked data type (None if not said), `system` holds ``ID``, ``label``, ``project`` and
     ``subject_ID`` where they were said, `changes` the other parameters in order, `document` the fields
-    of an XML body (None without one), `replace` whether the document stands for everything.
+    of an XML body (None without one), `replace` whether the document stands for everything, `protocols`
+    the study protocols of a project's document.
     """
 
     type: XsiType | None = None
@@ -29,6 +30,7 @@ class Wish:
     changes: list[tuple[str, str]] = field(default_factory=list)
     document: Data | None = None
     replace: bool = False
+    protocols: dict[str, str] = field(default_factory=dict)
 
     def apply(self, kind: str, xsi_type: XsiType, data: Data) -> Data:
         """Return the fields after the wish; unknown fields are passed over."""
@@ -61,6 +63,8 @@ def wish(call: Call, kind: str) -> Wish:
             raise Problem(400, "The data type is not known here.")
     if _is_xml(call):
         found.type, found.document = xml.read(call.body)
+        if kind == "project":
+            found.protocols = protocol.found_in(xml.parse(call.body))
         for name in _SYSTEM & set(found.document):
             found.system[name] = str(found.document.pop(name))
     for name, value in call.values():
@@ -78,7 +82,7 @@ def wish(call: Call, kind: str) -> Wish:
 
 
 def _reserved(kind: str) -> frozenset[str]:
-    """Return parameters that are no fields; ``description`` speaks of an upload, but is a field of a project."""
+    """Return parameters that are no fields; ``description`` is one of uploads, but a field of projects."""
     return (RESERVED | {"accessibility"}) - ({"description"} if kind == "project" else frozenset())
 
 
