@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pydicom.dataset import Dataset, FileDataset
@@ -285,3 +286,56 @@ def _private_header(count: int, normal: NDArray[np.float64]) -> bytes:
             length = len(content)
             raw += struct.pack("<4i", length, length, 77, length) + content + b"\0" * (-length % 4)
     return raw + b"\0" * (-len(raw) % 4)
+
+
+OTHERS: dict[str, tuple[str, str, tuple[str, ...], Literal["none", "grey", "colour"]]] = {
+    "segmentation": ("SegmentationStorage", "SEG", ("DERIVED", "PRIMARY"), "grey"),
+    "contours": ("RTStructureSetStorage", "RTSTRUCT", (), "none"),
+    "presentation state": ("GrayscaleSoftcopyPresentationStateStorage", "PR", (), "none"),
+    "key objects": ("KeyObjectSelectionDocumentStorage", "KO", (), "none"),
+    "pdf": ("EncapsulatedPDFStorage", "DOC", (), "none"),
+    "pdf of another modality": ("EncapsulatedPDFStorage", "OT", (), "none"),
+    "raw data": ("RawDataStorage", "MR", (), "none"),
+    "photograph": ("VLPhotographicImageStorage", "XC", ("ORIGINAL", "PRIMARY"), "colour"),
+    "grey photograph": ("VLPhotographicImageStorage", "XC", ("ORIGINAL", "PRIMARY"), "grey"),
+    "photograph said to be CT": ("VLPhotographicImageStorage", "CT", ("ORIGINAL", "PRIMARY"), "grey"),
+    "ultrasound": ("UltrasoundImageStorage", "US", ("ORIGINAL", "PRIMARY"), "grey"),
+    "radiograph": ("DigitalXRayImageStorageForPresentation", "DX", ("ORIGINAL", "PRIMARY"), "grey"),
+    "grey capture": ("SecondaryCaptureImageStorage", "MR", ("DERIVED", "SECONDARY"), "grey"),
+    "capture of many frames": (
+        "MultiFrameGrayscaleWordSecondaryCaptureImageStorage", "CT", ("DERIVED", "SECONDARY"), "grey",
+    ),
+    "capture of unknown modality": ("SecondaryCaptureImageStorage", "OT", ("DERIVED", "SECONDARY"), "grey"),
+    "spectroscopy": ("MRSpectroscopyStorage", "MR", ("ORIGINAL", "PRIMARY", "SPECTROSCOPY", "NONE"), "none"),
+    "fluoroscopy": ("XRayRadiofluoroscopicImageStorage", "RF", ("ORIGINAL", "PRIMARY"), "grey"),
+    "cone beam volume": ("XRay3DAngiographicImageStorage", "XA", ("ORIGINAL", "PRIMARY"), "grey"),
+    "cone beam as CT": ("CTImageStorage", "XA", ("DERIVED", "PRIMARY", "AXIAL"), "grey"),
+    "topogram": ("CTImageStorage", "CT", ("ORIGINAL", "PRIMARY", "LOCALIZER", "CT_SOM5 TOP"), "grey"),
+    "topogram of a vendor": ("CTImageStorage", "CT", ("ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM7 TOP"), "grey"),
+    "rendering": ("CTImageStorage", "CT", ("DERIVED", "SECONDARY", "AXIAL", "CT_SOM7 SPI VRT"), "grey"),
+    "rendering of another vendor": ("CTImageStorage", "CT", ("DERIVED", "SECONDARY", "3D"), "grey"),
+    "projection": ("CTImageStorage", "CT", ("DERIVED", "SECONDARY", "AXIAL", "CT_SOM7 SPI MIP"), "grey"),
+    "projection of MR": ("MRImageStorage", "MR", ("DERIVED", "PRIMARY", "PROJECTION IMAGE", "M"), "grey"),
+    "dose page": ("CTImageStorage", "CT", ("DERIVED", "SECONDARY", "SCREEN SAVE"), "grey"),
+    "protocol page": ("CTImageStorage", "CT", ("DERIVED", "SECONDARY", "OTHER", "CT_SOM5 PROT"), "grey"),
+    "colour map": ("MRImageStorage", "MR", ("DERIVED", "PRIMARY", "PERFUSION", "RCBF"), "colour"),
+    "PET": ("PositronEmissionTomographyImageStorage", "PT", ("ORIGINAL", "PRIMARY"), "grey"),
+}  # fmt: skip
+"""Objects that hospitals send beside volumes: SOP class, modality, ImageType and kind of pixels."""
+
+
+def write_other(name: str, folder: Path, *, person: Person) -> list[Path]:
+    """Write one object of a kind in `OTHERS`."""
+    sop_class, modality, image_type, kind = OTHERS[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset = new_object(getattr(pydicom.uid, sop_class), SeriesPlan(person, "CT", 90), 1)
+    dataset.Modality = modality
+    if image_type:
+        dataset.ImageType = list(image_type)
+    else:
+        del dataset.ImageType
+    if kind == "grey":
+        pixels(dataset, np.arange(64 * 64, dtype=np.uint16).reshape(64, 64))
+    elif kind == "colour":
+        _colour(dataset, np.zeros((64, 64, 3), np.uint8))
+    return [save(dataset, folder / "0001.dcm")]

@@ -90,6 +90,9 @@ _WANTED: dict[int, tuple[str, str]] = {
 # Group and creator of a private block, and what is wanted of it by the element's last two digits.
 _PRIVATE: dict[tuple[int, bytes], dict[int, tuple[str, str]]] = {
     (0x2005, b"Philips MR Imaging DD 001"): {0x0E: ("PhilipsScaleSlope", "FL")},
+    (0x2001, b"Philips Imaging DD 001"): {0x03: ("PrivateBValue", "FL")},
+    (0x0019, b"SIEMENS MR HEADER"): {0x0C: ("PrivateBValue", "IS"), 0x0E: ("PrivateGradient", "FD")},
+    (0x0043, b"GEMS_PARM_01"): {0x39: ("PrivateBValue", "IS")},
     (0x0029, b"SIEMENS CSA HEADER"): {0x10: ("SiemensImageHeader", "OB")},
 }
 _PRIVATE_GROUPS = frozenset(group for group, _ in _PRIVATE)

@@ -16,6 +16,7 @@ from lethe.image.values import Vector, clock, number, vector, whole, word, words
 
 # What a damaged file makes the reader raise; each means: this file is not a whole DICOM object.
 UNREADABLE = (EOFError, OSError, ValueError, TypeError, struct.error)
+_GREY = ("MONOCHROME1", "MONOCHROME2")
 # Transfer syntaxes whose pixels lie in the file as they are.
 _NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG})
 
@@ -88,7 +89,7 @@ class Instance:
     transfer_syntax: str
     image_type: tuple[str, ...]
     frames: tuple[Frame, ...]
-    samples: int
+    colour: bool
     body_part: str
     conversion_type: str
     burned_in: bool
@@ -175,7 +176,7 @@ def read_instances(files: Sequence[Path]) -> tuple[list[Instance], list[Path]]:
 def _pixel_place(header: Header) -> PixelPlace | None:
     """Return where plain grey pixels begin; None for anything that needs a decoder."""
     bits, length = header.get("BitsAllocated"), header.pixels[1] if header.pixels else 0
-    plain = header.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
+    plain = header.get("PhotometricInterpretation") in _GREY
     grey = plain and header.get("SamplesPerPixel", 1) == 1
     if header.transfer_syntax not in _NATIVE or bits not in (8, 16, 32) or not grey or header.pixels is None:
         return None
@@ -199,7 +200,7 @@ def _instance(path: Path, dataset: Header) -> Instance:
         transfer_syntax=dataset.transfer_syntax,
         image_type=words(dataset, "ImageType"),
         frames=tiles or frames,
-        samples=whole(dataset, "SamplesPerPixel") or 0,
+        colour=word(dataset, "PhotometricInterpretation") not in ("", *_GREY),
         body_part=word(dataset, "BodyPartExamined").upper(),
         conversion_type=word(dataset, "ConversionType").upper(),
         burned_in=word(dataset, "BurnedInAnnotation").upper() == "YES",
@@ -239,8 +240,8 @@ def _classic(path: Path, dataset: Header) -> tuple[Frame, ...]:
         echo=number(dataset, "EchoTime"),
         trigger=number(dataset, "TriggerTime"),
         seconds=_seconds(dataset),
-        b_value=number(dataset, "DiffusionBValue"),
-        direction=vector(dataset, "DiffusionGradientOrientation", 3),
+        b_value=_first(number(dataset, "DiffusionBValue"), number(dataset, "PrivateBValue")),
+        direction=vector(dataset, "DiffusionGradientOrientation", 3) or vector(dataset, "PrivateGradient", 3),
         component=_component(words(dataset, "ImageType")),
         location=number(dataset, "SliceLocation"),
     )
@@ -343,6 +344,10 @@ def _component(image_type: tuple[str, ...]) -> str:
 def _slope(dataset: Header) -> float:
     """Return RescaleSlope; absent or 0 means values as they are stored."""
     return number(dataset, "RescaleSlope") or 1.0
+
+
+def _first(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)
 
 
 def _length(header: Header, keyword: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,20 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.uid import UID
 
 from lethe.errors import Refused
 from lethe.image.frames import Frame, Instance, read_instances
+from lethe.image.sopclasses import sop_class_name
 
 _MERGE_MM = 0.01
 # Terms of the standard; anything else is OTHER, so that no free text passes as a modality.
 _MODALITIES = frozenset(
     [
-        *("AU", "CR", "CT", "DOC", "DX", "ECG", "IVUS", "KO", "MG", "MR", "NM", "OCT", "OT", "PLAN", "PR"),
+        *("AU", "CR", "CT", "DOC", "DX", "ECG", "ES", "GM", "IO", "IVUS", "KO", "MG", "MR", "NM", "OCT"),
+        *("OP", "OT", "PLAN", "PR", "SM"),
         *("PT", "PX", "REG", "RF", "RG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "RWV", "SC", "SEG"),
         *("SR", "US", "XA", "XC"),
     ]
 )
+_WORDS = re.compile(r"[A-Z0-9]+")
 # Slices turned by less than this (sine of 3 degrees) against each other count as one orientation here.
 _TURN = 0.05
 
@@ -40,7 +43,7 @@ class SeriesEvidence:
     instances, frames : int
         Number of files and of image planes.
     image_type : frozenset of str
-        Every word of ImageType that occurs.
+        Every value of ImageType that occurs, and the words in it.
     body_part : str
         BodyPartExamined, empty when absent or not the same everywhere.
     colour, burned_in, converted : bool
@@ -108,7 +111,7 @@ def read_evidence(files: Sequence[Path]) -> SeriesEvidence:
 def read_series(files: Sequence[Path]) -> list[Instance]:
     """Read all headers of one series, refusing what is not one whole series."""
     instances, broken = read_instances(files)
-    if not instances:
+    if not instances and not any(map(_called_dicom, broken)):
         raise Refused(
             "no-dicom",
             "The folder holds no DICOM object.",
@@ -129,19 +132,25 @@ def read_series(files: Sequence[Path]) -> list[Instance]:
     return instances
 
 
+def _called_dicom(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
 def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
     """Return the facts of instances whose headers were read."""
     frames = [frame for instance in instances for frame in instance.frames]
     groups = positions_of(frames)
     first = instances[0]
+    values = {value for instance in instances for value in instance.image_type}
     return SeriesEvidence(
         modality=_same(i.modality if i.modality in _MODALITIES else "OTHER" for i in instances),
-        sop_class=_same(UID(instance.sop_class).name for instance in instances),
+        sop_class=_same(sop_class_name(instance.sop_class) for instance in instances),
         instances=len(instances),
         frames=len(frames),
-        image_type=frozenset(word for instance in instances for word in instance.image_type if word),
+        image_type=frozenset(word for value in values for word in (value, *_WORDS.findall(value)) if word),
         body_part=_same((instance.body_part for instance in instances), otherwise=""),
-        colour=any(instance.samples > 1 for instance in instances),
+        colour=any(instance.colour for instance in instances),
         burned_in=any(instance.burned_in for instance in instances),
         converted=any(instance.conversion_type for instance in instances),
         positions=len(groups),

@@ -21,6 +21,7 @@ from lethe.errors import Misconfigured, Refused
 from lethe.image.convert import convert_series
 from lethe.image.lane import Lane, Rule, decide, project_rules, standard_rules
 from lethe.image.series import SeriesEvidence, read_evidence
+from lethe.image.sopclasses import _COMMON, sop_class_name
 
 Write = Callable[[Path, Volume, Volume, Person], list[Path]]
 KINDS: dict[str, tuple[Write, Lane, str]] = {
@@ -74,6 +75,15 @@ def test_each_kind_of_series_takes_its_lane(
     assert decision.reason.endswith(".")
 
 
+@pytest.mark.requirement("M-22", "T-9", "L-16", "T-11")
+@pytest.mark.parametrize("name", sorted(kinds.OTHERS))
+def test_what_is_no_plain_volume_waits_for_a_person(tmp_path: Path, person: Person, name: str) -> None:
+    decision = decide(read_evidence(kinds.write_other(name, tmp_path / "in", person=person)))
+    stays = {"fluoroscopy": Lane.HEADER_ONLY}
+    assert decision.lane is stays.get(name, Lane.QUARANTINE)
+    assert decision.reason.endswith(".")
+
+
 @pytest.mark.requirement("M-22", "T-9")
 def test_a_series_that_must_stay_dicom_is_not_converted_and_says_why(
     tmp_path: Path, out: Path, ct: Volume, person: Person
@@ -100,7 +110,37 @@ def test_only_a_body_part_far_from_the_head_skips_de_facing(head_ct: SeriesEvide
         "NECK": Lane.DEFACE,
         "KNEE": Lane.CONVERT,
     }
-    assert decide(replace(head_ct, body_part="PELVIS", extent_mm=1200.0)).lane is Lane.DEFACE
+    # A body part left over from another protocol: the field of view is that of a head.
+    assert decide(replace(head_ct, body_part="PELVIS", field_of_view_mm=240.0)).lane is Lane.DEFACE
+    assert decide(replace(head_ct, body_part="PELVIS", field_of_view_mm=400.0)).lane is Lane.CONVERT
+    whole_body = replace(head_ct, body_part="PELVIS", field_of_view_mm=500.0, extent_mm=1200.0)
+    assert decide(whole_body).lane is Lane.DEFACE
+
+
+@pytest.mark.requirement("T-9")
+def test_a_neck_angiography_from_arch_to_vertex_holds_a_head(head_ct: SeriesEvidence) -> None:
+    for part in ("NECK", "CHEST", "HEADNECK", "HEART", "CSPINE", "TSPINE", "AORTA", "EXTREMITY"):
+        assert decide(replace(head_ct, body_part=part, extent_mm=380.0)).lane is Lane.DEFACE
+
+
+@pytest.mark.requirement("M-22", "T-9")
+@pytest.mark.parametrize("style", ["temporal", "acquisitions", "times"])
+def test_three_time_points_make_a_perfusion(
+    tmp_path: Path, ct: Volume, person: Person, style: kinds.PerfusionStyle
+) -> None:
+    files = kinds.write_perfusion(ct, tmp_path / "in", person=person, times=3, slices=6, style=style)
+    assert decide(read_evidence(files)).lane is Lane.HEADER_ONLY
+
+
+@pytest.mark.requirement("T-9")
+def test_names_of_classes_are_those_of_the_standard() -> None:
+    for uid in (
+        *(f"1.2.840.10008.5.1.4.1.1.{end}" for end in _COMMON),
+        "1.2.840.10008.5.1.4.1.1.128",
+        "1.2.3",
+        "",
+    ):
+        assert sop_class_name(uid) == pydicom.uid.UID(uid).name
 
 
 @pytest.mark.requirement("T-9")
@@ -194,7 +234,8 @@ def test_rules_have_names_of_their_own_and_the_last_catches_volumes_only() -> No
     rules = standard_rules()
     assert len({rule.name for rule in rules}) == len(rules)
     assert isinstance(rules[-1], Rule)
-    assert rules[-1].when == {"modality": ["CT", "MR"]}
+    assert rules[-1].lane is Lane.DEFACE
+    assert rules[-1].when["modality"] == ["CT", "MR"]
 
 
 @pytest.mark.requirement("E-73")

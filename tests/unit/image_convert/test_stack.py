@@ -39,7 +39,7 @@ def stack(places: Sequence[Sequence[float]], numbers: Sequence[int] | None = Non
                     spacing=(1.0, 1.0),
                 ),
             ),
-            samples=1,
+            colour=False,
             body_part="",
             conversion_type="",
             burned_in=False,
