@@ -1,9 +1,10 @@
 // The frame: who is logged in, where we are, the tabs of a collection, and the screen that the address names.
 import { Component, type ComponentChildren, type ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { Refusal, Skeleton } from "./components/basic";
 import { SignedOutNotice } from "./components/SignedOutNotice";
 import { ThemeButton } from "./components/ThemeButton";
+import { firstQuiet } from "./lib/api";
 import { useLoad } from "./lib/load";
 import { address } from "./lib/root";
 import { collections, rightsIn, session, type Collection, type Rights, type Session } from "./lib/session";
@@ -36,14 +37,9 @@ export function App() {
   const route = useRoute();
   const found = screenOf(route.path);
   const project = found?.project ?? "";
-  // The frame's own requests leave after those of the screen: the numbers come first.
-  const [late, setLate] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => setLate(true), 0);
-    return () => clearTimeout(timer);
-  }, []);
-  const who = useLoad(async () => (late ? session() : undefined), [late]).value;
-  const known = useLoad(async () => (late ? collections() : undefined), [late, who?.login]).value;
+  // The frame's own requests leave after the first ones of the screen: the numbers come first.
+  const who = useLoad(() => firstQuiet.then(session), []).value;
+  const known = useLoad(() => firstQuiet.then(collections), [who?.login]).value;
   const collection = known?.find((one) => one.id === project);
   const rights = who ? rightsIn(collection, who) : NOTHING;
 

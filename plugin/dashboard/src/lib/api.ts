@@ -65,14 +65,29 @@ async function reached(request: () => Promise<Response>): Promise<Response> {
   }
 }
 
+let reading = 0;
+let quiet: () => void = () => {};
+
+/** When the first batch of a screen's requests is answered: what the frame itself asks for comes after it. */
+export const firstQuiet = new Promise<void>((done) => {
+  quiet = () => setTimeout(() => reading === 0 && done(), 0);
+  setTimeout(() => quiet(), 400);
+});
+
 export async function read(path: string, params: Params = {}, signal?: AbortSignal): Promise<Response> {
   const init: RequestInit = { credentials: "same-origin", headers: { Accept: "application/json, text/plain, */*" } };
   if (signal) init.signal = signal;
-  return checked(await reached(() => fetch(address(path, params), init)));
+  reading += 1;
+  try {
+    return await checked(await reached(() => fetch(address(path, params), init)));
+  } finally {
+    reading -= 1;
+    if (reading === 0) quiet();
+  }
 }
 
 export async function readJson<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
-  return (await (await read(path, params, signal)).json()) as T;
+  return JSON.parse(await (await read(path, params, signal)).text()) as T;
 }
 
 export async function readText(path: string, params: Params = {}, signal?: AbortSignal): Promise<string> {

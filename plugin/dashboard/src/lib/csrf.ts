@@ -1,6 +1,6 @@
 // XNAT's own proof that a change comes from its page: a token of this login, as query parameter of each write.
 import { address } from "./root";
-import { noteSignedOut, SignedOut } from "./signed-out";
+import { noteSignedOut, SignedOut, stillSignedIn } from "./signed-out";
 
 let known: Promise<string> | null = null;
 
@@ -12,6 +12,7 @@ async function fetchToken(): Promise<string> {
   const answer = await fetch(address("/data/JSESSION", { CSRF: true }), { credentials: "same-origin" });
   const found = answer.ok && !answer.redirected ? tokenIn(await answer.text()) : null;
   if (found === null) {
+    if (await stillSignedIn()) return ""; // a guest has no login to prove
     noteSignedOut();
     throw new SignedOut();
   }
