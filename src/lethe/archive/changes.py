@@ -138,7 +138,7 @@ def delete(ctx: Context, item: Item, *, login: str) -> None:
 def _forget_project(ctx: Context, project: str) -> None:
     with ctx.store.write() as db:
         db.execute("INSERT OR IGNORE INTO retired VALUES ('project', ?)", (project,))
-        for table in ("membership", "share", "invitation", "config", "visit", "favorite"):
+        for table in ("membership", "share", "invitation", "config", "visit", "favorite", "study_protocol"):
             db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608
         db.execute("DELETE FROM setting WHERE key = ?", (f"visibility.{project}",))
         db.execute("DELETE FROM setting WHERE key GLOB ?", (f"project.{project}.*",))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 SCRIPT = """
+CREATE TABLE IF NOT EXISTS cs_hub (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, url TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS cs_command (
   id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, version TEXT NOT NULL, image TEXT NOT NULL,
   document TEXT NOT NULL, created REAL NOT NULL, created_by TEXT NOT NULL, UNIQUE (name, version)

@@ -33,6 +33,7 @@ def routes(ctx: Context) -> list[Route]:
         found += [
             route(ctx, f"{base}/subscriptions", "GET", _list),
             route(ctx, f"{base}/subscription", "POST", _create),
+            route(ctx, f"{base}/subscription/filter", "GET", _filter),
             route(ctx, f"{base}/subscription/filter/validate", "POST", _validate),
             route(ctx, f"{base}/subscription/{{id}}/activate", "POST", _activate(True)),
             route(ctx, f"{base}/subscription/{{id}}/deactivate", "POST", _activate(False)),
@@ -198,6 +199,25 @@ def _activate(active: bool) -> Handler:
     return handler
 
 
+_NODES = {
+    "Project": ("id", "label"),
+    "Subject": ("id", "label", "project-id"),
+    "Session": ("id", "label", "xsiType", "project-id", "subject-id"),
+    "Scan": ("id", "label", "xsiType", "scan-type", "series-description"),
+    "Assessor": ("id", "label", "xsiType"),
+    "SubjectAssessor": ("id", "label", "xsiType"),
+    "Resource": ("id", "label"),
+}
+
+
+def _filter(call: Call) -> Response:
+    """Say what a payload filter of an event type can look at, each with an example."""
+    _scope(call)
+    kind = _asked_kind(call)
+    names = _NODES.get(kind.root, ("id", "label"))
+    return as_json({name: {"type": "string", "default-filter": f'(@.{name} == "value")'} for name in names})
+
+
 def _validate(call: Call) -> Response:
     _scope(call)
     wish = call.json()
@@ -211,13 +231,18 @@ def _validate(call: Call) -> Response:
 
 
 def _delivered(call: Call) -> Response:
-    found = delivery.listing(call.ctx, _scope(call))
+    """Answer the paged list: ``page``, ``size``, and ``filters`` on subscription, project, user, error."""
+    project = _scope(call)
     wish = call.json() if call.method == "POST" else None
     wish = wish if isinstance(wish, dict) else {}
     page, size = wish.get("page") or 1, wish.get("size") or _PAGE
     if not (isinstance(page, int) and isinstance(size, int) and page > 0 and size > 0):
         raise Problem(400, "'page' and 'size' are whole numbers from 1.")
-    return as_json(found[(page - 1) * size : page * size])
+    filters = wish.get("filters") or {}
+    if not isinstance(filters, dict) or not filters.keys() <= delivery.FILTERS.keys():
+        raise Problem(400, f"Deliveries are filtered by {', '.join(delivery.FILTERS)}.")
+    plain = {name: one.get("value") if isinstance(one, dict) else one for name, one in filters.items()}
+    return as_json(delivery.listing(call.ctx, project, filters=plain, limit=size, offset=(page - 1) * size))
 
 
 def _one_delivered(call: Call) -> Response:
@@ -228,7 +253,7 @@ def _one_delivered(call: Call) -> Response:
 
 
 def _count(call: Call) -> Response:
-    return as_json(len(delivery.listing(call.ctx, _scope(call))))
+    return as_json(delivery.count(call.ctx, _scope(call)))
 
 
 def _summary(call: Call) -> Response:

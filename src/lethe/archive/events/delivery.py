@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from lethe.archive import accounts, uris
@@ -164,13 +165,35 @@ def _step(ctx: Context, db: sqlite3.Connection, number: int, status: str, messag
 # ---- what was delivered -----------------------------------------------------------------------------------
 
 
-def listing(ctx: Context, project: str = "", *, number: int | None = None) -> list[Json]:
-    """Return deliveries as JSON, newest first; of one project, or one delivery."""
-    where, values = ("project = ?", [project]) if project else ("1 = 1", [])
+FILTERS = {"id": "id", "subscription": "subscription", "project": "project", "user": "login",
+           "event-type": "event_type", "status": "event_status", "error": "error"}  # fmt: skip
+"""Filters of the list of deliveries, and their columns."""
+
+
+def listing(
+    ctx: Context, project: str = "", *, number: int | None = None, filters: Mapping[str, object] = {},
+    limit: int = -1, offset: int = 0,
+) -> list[Json]:  # fmt: skip
+    """Return deliveries as JSON, newest first; of one project, or one delivery, or those of `filters`."""
+    where, values = ("project = ?" if project else "1 = 1"), list[object]([project] if project else [])
     if number is not None:
-        where, values = f"{where} AND id = ?", [*values, str(number)]
-    rows = ctx.store.read().execute(f"SELECT * FROM ev_delivery WHERE {where} ORDER BY id DESC", values)  # noqa: S608
+        filters = {**filters, "id": number}
+    for name, value in filters.items():
+        where += f" AND {FILTERS[name]} = ?"
+        values.append(str(value).removeprefix(PACKAGE) if isinstance(value, str) else value)
+    rows = ctx.store.read().execute(
+        f"SELECT * FROM ev_delivery WHERE {where} ORDER BY id DESC LIMIT ? OFFSET ?",  # noqa: S608
+        [*values, limit, offset],
+    )
     return [_document(ctx, row) for row in rows.fetchall()]
+
+
+def count(ctx: Context, project: str = "") -> int:
+    """Return how many deliveries there are, of one project if named."""
+    row = ctx.store.read().execute(
+        "SELECT COUNT(*) AS n FROM ev_delivery WHERE ? = '' OR project = ?", (project, project)
+    ).fetchone()  # fmt: skip
+    return int(row["n"])
 
 
 def _document(ctx: Context, row: sqlite3.Row) -> Json:

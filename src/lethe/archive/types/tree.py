@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lethe.archive.model import Data
+from lethe.archive.types import protocol
 from lethe.archive.types.node import Node, leaves
 from lethe.archive.types.table import XsiType, target_of
 
@@ -16,13 +17,15 @@ class Tree:
     """One element of an item document.
 
     `values` holds attribute and element paths with their text, `below` the child documents by path
-    (``scans/scan``), `meta` what JSON says beside the fields.
+    (``scans/scan``), `meta` what JSON says beside the fields, `raw` the XML of a study protocol, which
+    stands for all of that.
     """
 
     type: XsiType
     values: Data
     below: dict[str, list[Tree]] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    raw: str = ""
 
 
 def lists(nodes: tuple[Node, ...], prefix: str = "") -> Iterator[tuple[str, Node]]:
@@ -47,6 +50,8 @@ def part(data: Data, node: Node) -> Data:
 
 def to_json(tree: Tree) -> dict[str, Any]:
     """Return the item as XNAT's JSON: ``meta``, ``data_fields`` and ``children``."""
+    if tree.raw:
+        return protocol.as_json(tree.raw)
     fields: dict[str, Any] = {}
     kinds = dict(leaves(tree.type.nodes))
     for path, value in tree.values.items():

@@ -66,6 +66,9 @@ def _write_list(
         parent = etree.SubElement(parent, f"{{{space}}}{node.wrapper}")
     if isinstance(entries, list):
         for tree in entries:
+            if tree.raw:
+                parent.append(etree.fromstring(tree.raw.encode()))
+                continue
             element = etree.SubElement(parent, f"{{{space}}}{node.name}")
             if node.ref:
                 element.set(f"{{{XSI}}}type", tree.type.name)

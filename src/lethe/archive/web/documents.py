@@ -103,6 +103,13 @@ def gather(ctx: Context, item: Item, user: User) -> Tree:
             for child in items.children(ctx, item, kind)
             if item.kind == EXPERIMENT or access.may(ctx, user, child, Right.READ)
         ]
+    if item.kind == PROJECT:
+        below["studyProtocol"] = [
+            Tree(TYPES["xnat:datatypeProtocol"], {}, raw=row["xml"])
+            for row in ctx.store.read().execute(
+                "SELECT xml FROM study_protocol WHERE project = ? ORDER BY id", (item.id,)
+            )
+        ]
     resources = content.list_resources(ctx, [item])
     path = _RESOURCE_PATH.get(item.kind, "resources/resource")
     for resource in resources:

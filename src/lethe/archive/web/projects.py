@@ -180,6 +180,7 @@ def put_project(call: Call, name: str) -> Response:
         data = wanted.apply("project", TYPES["xnat:projectData"], project.data)
         _check_unique(call, project, data)
         items.set_data(call.ctx, project, data, login=call.login)
+        _keep_protocols(call, project, wanted)
         level = call.query.get("accessibility") or call.form.get("accessibility")
         if level:
             access.set_visibility(call.ctx, project.id, level, by=call.login)
@@ -199,8 +200,21 @@ def post_project(call: Call) -> Response:
         data = wanted.apply("project", TYPES["xnat:projectData"], project.data)
         _check_unique(call, project, data)
         items.set_data(call.ctx, project, data, login=call.login)
+        _keep_protocols(call, project, wanted)
     url = f"/data/projects/{project.id}"
     return Response(url, 200, {"Location": url}, media_type="text/plain")
+
+
+def _keep_protocols(call: Call, project: Item, wanted: Wish) -> None:
+    """Store the definitions of custom variables; one of the same ID is replaced."""
+    with call.ctx.store.write() as db:
+        if wanted.replace and wanted.document is not None:
+            db.execute("DELETE FROM study_protocol WHERE project = ?", (project.id,))
+        db.executemany(
+            "INSERT INTO study_protocol VALUES (?, ?, ?)"
+            " ON CONFLICT (project, id) DO UPDATE SET xml = excluded.xml",
+            [(project.id, number, text) for number, text in wanted.protocols.items()],
+        )
 
 
 def _require_see(call: Call, project: Item) -> None:

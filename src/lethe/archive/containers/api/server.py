@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lethe.archive.containers import registry
+from lethe.archive.containers import hubs, registry
 from lethe.archive.containers.api.call import Call, route
 from lethe.archive.containers.runner import Runner
 from lethe.archive.containers.settings import ServerSettings
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from lethe.archive.containers.backends.engine import DockerBackend
 
 _LABEL = "org.nrg.commands"
+_PING_SECONDS = 5.0
 
 
 def routes(ctx: Context, runner: Runner) -> list[Route]:
@@ -34,6 +37,13 @@ def routes(ctx: Context, runner: Runner) -> list[Route]:
         route(ctx, "/xapi/docker/image-summaries", "GET", server.summaries),
         route(ctx, "/xapi/docker/images/save", "POST", server.save),
         route(ctx, "/xapi/docker/pull", "POST", server.pull),
+        route(ctx, "/xapi/docker/hubs", "GET", _hubs),
+        route(ctx, "/xapi/docker/hubs", "POST", _new_hub),
+        route(ctx, "/xapi/docker/hubs/{hub}/ping", "GET", _ping_hub),
+        route(ctx, "/xapi/docker/hubs/{hub}/pull", "POST", server.pull),
+        route(ctx, "/xapi/docker/hubs/{hub}", "GET", _hub),
+        route(ctx, "/xapi/docker/hubs/{hub}", "POST PUT", _change_hub),
+        route(ctx, "/xapi/docker/hubs/{hub}", "DELETE", _delete_hub),
     ]
 
 
@@ -99,8 +109,12 @@ class Server:
         return as_json(self._save(call, self._engine(call), _named(call)))
 
     def pull(self, call: Call) -> Response:
-        """``POST /docker/pull?image=&save-commands=``."""
-        engine, image = self._engine(call), _named(call)
+        """``POST /docker/pull?image=&save-commands=`` from the default hub, or below a hub."""
+        engine = self._engine(call)
+        wanted = call.path.get("hub") or next(
+            str(hub["id"]) for hub in hubs.listing(self._ctx) if hub["default"]
+        )
+        image = hubs.full_name(hubs.find(self._ctx, wanted), _named(call))
         try:
             engine.pull(image)
         except Unavailable as error:
@@ -122,6 +136,67 @@ class Server:
                 registry.add_command(self._ctx, command, login=call.user.login) for command in commands
             ]
             return [registry.document(self._ctx, number) for number in numbers]
+
+
+# ---- hubs -------------------------------------------------------------------------------------------------
+
+
+def _hubs(call: Call) -> Response:
+    call.manager()
+    return as_json(hubs.listing(call.ctx))
+
+
+def _hub(call: Call) -> Response:
+    call.manager()
+    return as_json(hubs.find(call.ctx, call.path["hub"]))
+
+
+def _wish(call: Call) -> dict[str, Any]:
+    wish = call.json() or {}
+    if not isinstance(wish, dict):
+        raise Problem(400, "The body must be a JSON object.")
+    return wish
+
+
+def _is_default(call: Call) -> bool:
+    return call.query.get("default", "false").lower() not in ("false", "0")
+
+
+def _new_hub(call: Call) -> Response:
+    call.manager()
+    number = hubs.save(call.ctx, _wish(call), default=_is_default(call))
+    return as_json(hubs.find(call.ctx, str(number)), 201)
+
+
+def _change_hub(call: Call) -> Response:
+    call.manager()
+    number, wish = int(hubs.find(call.ctx, call.path["hub"])["id"]), _wish(call)
+    if wish:
+        hubs.save(call.ctx, wish, number=number, default=_is_default(call))
+    elif _is_default(call):
+        hubs.choose(call.ctx, number)
+    return as_json(hubs.find(call.ctx, str(number)))
+
+
+def _delete_hub(call: Call) -> Response:
+    call.manager()
+    hubs.delete(call.ctx, int(hubs.find(call.ctx, call.path["hub"])["id"]))
+    return Response(status_code=204)
+
+
+def _ping_hub(call: Call) -> Response:
+    """Tell whether something listens at the address of a hub."""
+    call.manager()
+    hub = hubs.find(call.ctx, call.path["hub"])
+    parts = urlsplit(str(hub["url"]))
+    if parts.hostname:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            with socket.create_connection((parts.hostname, port), _PING_SECONDS):
+                pass
+        except OSError:
+            raise Problem(500, "The hub does not answer.") from None
+    return text("OK")
 
 
 def _named(call: Call) -> str:
