@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { contradiction, NO_MARKS, remarksText, residualWord } from "../src/screens/review/marks";
-import { itemsOf, ownLabel, queueFor, sampleOf, type Assessment } from "../src/screens/review/queue";
+import dictionary from "../src/generated/dictionary.json";
+import { faults, type RecordType } from "../src/screens/clinical/record";
+import { remarksText, residualWord } from "../src/screens/review/marks";
+import { itemsOf, ownLabel, queueFor, reviewed, sampleOf, standing, type Assessment } from "../src/screens/review/queue";
 
 function assessment(more: Partial<Assessment>): Assessment {
   return {
@@ -39,11 +41,35 @@ describe("the queue of a reader", () => {
   });
 });
 
+describe("the word of people", () => {
+  const machine = assessment({ at: 1 });
+  const word = (...people: [string, string, number][]) =>
+    reviewed(machine, people.map(([reviewer, verdict, at]) => assessment({ reviewer, verdict, at })));
+  it("passes after a second reader was asked for only when it is another's", () => {
+    expect(word(["ann", "review", 2], ["ann", "pass", 3])).toBe("review");
+    expect(word(["ann", "review", 2], ["bob", "pass", 3])).toBe("pass");
+    expect(word(["ann", "review", 2], ["bob", "fail", 3])).toBe("fail");
+  });
+  it("of a fail outlives a new run, that of a pass does not; what failed is looked at again", () => {
+    expect(word(["ann", "fail", 0])).toBe("fail");
+    expect(word(["ann", "pass", 0])).toBeUndefined();
+    expect(word(["bob", "fail", -1], ["ann", "pass", 0])).toBe("fail");
+    expect(standing(machine, [assessment({ reviewer: "ann", verdict: "fail", at: 0 })])).toBe("waits");
+  });
+  it("counts only for a result that the program has recorded", () => {
+    expect(reviewed(undefined, [assessment({ reviewer: "ann", verdict: "pass" })])).toBeUndefined();
+  });
+});
+
 describe("the label of a verdict", () => {
   const machine = assessment({});
   it("is a reader's own, so that nobody's is overwritten", () => {
     const [item] = itemsOf([machine, assessment({ reviewer: "ann", verdict: "review", label: "S1_CT1_DQC_2_ann", at: 2 })]);
     expect(ownLabel(item!, "bob", [machine])).toEqual({ label: "S1_CT1_DQC_2_bob", isNew: true });
+  });
+  it("is new when this reader had asked for a second one", () => {
+    const own = assessment({ reviewer: "ann", verdict: "review", label: "S1_CT1_DQC_2_ann", at: 2 });
+    expect(ownLabel(itemsOf([machine, own])[0]!, "ann", [machine, own])).toEqual({ label: "S1_CT1_DQC_2_ann_2", isNew: true });
   });
   it("stays while a reader changes the own mind, and is new for a new result", () => {
     const own = assessment({ reviewer: "ann", verdict: "pass", label: "S1_CT1_DQC_2_ann", at: 2 });
@@ -82,10 +108,12 @@ describe("marks", () => {
     expect(residualWord(["ears", "nose"])).toBe("several");
     expect(remarksText({ residual: ["ears", "nose"], brain: "none", remarks: " left " })).toBe("Visible: ears, nose. left");
   });
-  it("and a pass do not contradict each other", () => {
-    expect(contradiction("pass", NO_MARKS)).toBe("");
-    expect(contradiction("pass", { ...NO_MARKS, residual: ["eyes"] })).toContain("eyes");
-    expect(contradiction("fail", { ...NO_MARKS, residual: ["eyes"] })).toBe("");
-    expect(contradiction("pass", { ...NO_MARKS, brain: "major" })).not.toBe("");
+  it("that show a face do not go with a pass", () => {
+    const found = (values: Record<string, string>) => faults(dictionary.types.defaceQcData as unknown as RecordType, values).map((one) => one.id);
+    const said = { reviewer: "ann", reviewed_at: "2026-05-31T08:30:00", verdict: "pass", brain_damage: "none", face_residual: residualWord([]) };
+    expect(found(said)).toEqual([]);
+    expect(found({ ...said, face_residual: residualWord(["eyes"]) })).toEqual(["pass-with-face"]);
+    expect(found({ ...said, verdict: "fail", face_residual: residualWord(["eyes"]) })).toEqual([]);
+    expect(found({ ...said, brain_damage: "major" })).toEqual(["pass-with-cut-brain"]);
   });
 });

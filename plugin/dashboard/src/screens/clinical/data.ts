@@ -2,6 +2,7 @@
 import dictionary from "../../generated/dictionary.json";
 import { write } from "../../lib/api";
 import { clearing, documentOf } from "../../lib/document";
+import { forget } from "../../lib/load";
 import { path } from "../../lib/root";
 import { rows } from "../../lib/rows";
 import type { Row } from "./completeness";
@@ -127,4 +128,5 @@ export async function putRecord(project: string, { subject, label, base, mine, s
     const params = { xsiType: type.xsi_type, ...clearing(type, emptied) };
     await write("PUT", target, isFilled ? { params } : { params, headers });
   }
+  forget(`${project} `);
 }

@@ -22,10 +22,3 @@ export function remarksText(marks: Marks): string {
   const places = marks.residual.length > 1 ? `Visible: ${marks.residual.join(", ")}. ` : "";
   return `${places}${marks.remarks.trim()}`.trim();
 }
-
-/** Why this verdict does not go with these marks; empty when it does. */
-export function contradiction(verdict: string, marks: Marks): string {
-  if (verdict !== "pass") return "";
-  if (marks.residual.length) return `You ticked ${marks.residual.join(", ")} as visible; a face that shows does not pass.`;
-  return marks.brain === "major" ? "You ticked the brain as cut; that does not pass." : "";
-}

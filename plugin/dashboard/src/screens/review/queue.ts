@@ -35,7 +35,7 @@ export interface Item {
   scanType: string;
   /** The machine's newest word; undefined when a run left no assessor. */
   machine: Assessment | undefined;
-  /** What people said since, oldest first; withdrawn verdicts are left out. */
+  /** What people said, oldest first; withdrawn verdicts are left out. */
   people: Assessment[];
   standing: Standing;
 }
@@ -53,27 +53,44 @@ export function itemsOf(assessments: readonly Assessment[]): Item[] {
   return [...groups].map(([key, all]) => {
     const ordered = [...all].sort((one, other) => one.at - other.at);
     const machine = ordered.filter((one) => !one.reviewer).at(-1);
-    const people = ordered.filter((one) => one.reviewer && one.verdict !== "pending" && (!machine || one.at >= machine.at));
+    const people = ordered.filter((one) => one.reviewer && one.verdict !== "pending");
     const { sessionId, session, subject, scan, scanType } = (machine ?? ordered[0])!;
     return { key, sessionId, session, subject, scan, scanType, machine, people, standing: standing(machine, people) };
   });
 }
 
-/** The newest word of a person decides; without one the machine's. */
-export function standing(machine: Assessment | undefined, people: readonly Assessment[]): Standing {
+/**
+ * The word of people that the gate goes by; the same as `lethe.governance.review.reviewed`. The newest counts: a fail
+ * until a person says otherwise, a pass only for the program's newest result and, after somebody asked for a second
+ * reader, only from another one.
+ */
+export function reviewed(machine: Assessment | undefined, people: readonly Assessment[]): "pass" | "fail" | "review" | undefined {
   const last = people.at(-1);
-  if (last?.verdict === "pass") return "passed";
-  if (last?.verdict === "fail") return "failed";
-  if (last) return "waits-for-second";
-  const word = machine ? machine.autoVerdict || machine.verdict : "review";
-  if (word === "fail") return "machine-failed";
-  return word === "review" || word === "pending" ? "waits" : "machine-passed";
+  if (!last) return undefined;
+  if (last.verdict !== "pass") return last.verdict as "fail" | "review";
+  if (!machine || last.at < machine.at) return people.at(-2)?.verdict === "fail" ? "fail" : undefined;
+  const present = people.filter((one) => one.at >= machine.at);
+  const askers = new Set(present.filter((one) => one.verdict === "review").map((one) => one.reviewer));
+  const another = present.some((one) => one.verdict === "pass" && !askers.has(one.reviewer));
+  return !askers.size || another ? "pass" : "review";
+}
+
+export function standing(machine: Assessment | undefined, people: readonly Assessment[]): Standing {
+  const word = reviewed(machine, people);
+  if (word === "pass") return "passed";
+  if (word === "review") return "waits-for-second";
+  // what a person failed comes back when the program has made another image
+  if (word === "fail") return machine && people.at(-1)!.at < machine.at ? "waits" : "failed";
+  const program = machine ? machine.autoVerdict || machine.verdict : "review";
+  if (program === "fail") return "machine-failed";
+  return program === "review" || program === "pending" ? "waits" : "machine-passed";
 }
 
 /** The queue of one reader: what waits, but not what this reader gave to a second one. */
 export function queueFor(items: readonly Item[], reader: string): Item[] {
+  const asked = (item: Item) => item.people.some((one) => one.reviewer === reader && one.verdict === "review");
   return items
-    .filter((item) => item.standing === "waits" || (item.standing === "waits-for-second" && !item.people.some((one) => one.reviewer === reader)))
+    .filter((item) => item.standing === "waits" || (item.standing === "waits-for-second" && !asked(item)))
     .sort((one, other) => rank(one) - rank(other) || one.subject.localeCompare(other.subject) || one.scan.localeCompare(other.scan, "en", { numeric: true }));
 }
 
@@ -116,10 +133,13 @@ function hash(text: string): number {
 
 export const QUALITY: Record<string, string> = { pass: "usable", fail: "unusable", review: "questionable" };
 
-/** Label of a reader's own assessor. A new one for each reader and for each newer result of the machine. */
+/**
+ * Label of a reader's own assessor. A new one for each reader and for each newer result of the machine; that one
+ * asked for a second reader stays on record as well.
+ */
 export function ownLabel(item: Item, reader: string, all: readonly Assessment[]): { label: string; isNew: boolean } {
   const own = all.filter((one) => one.reviewer === reader && keyOf(one.sessionId, one.scan) === item.key);
-  const current = own.filter((one) => !item.machine || one.at >= item.machine.at).at(-1);
+  const current = own.filter((one) => one.verdict !== "review" && (!item.machine || one.at >= item.machine.at)).at(-1);
   if (current) return { label: current.label, isNew: false };
   const stem = `${item.session}_DQC_${item.scan}_${reader}`.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 150);
   const taken = new Set(all.map((one) => one.label));

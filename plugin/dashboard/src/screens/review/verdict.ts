@@ -1,5 +1,7 @@
 // Giving a verdict and taking it back.
-import { autoVerdict, putAssessment, putQuality, qualityOf, type Collected, type Report } from "./data";
+import { Refused } from "../../lib/api";
+import { forget } from "../../lib/load";
+import { autoVerdict, putAssessment, putQuality, qualityOf, record, type Collected, type Report } from "./data";
 import { residualWord, type Marks } from "./marks";
 import { ownLabel, type Assessment, type Item } from "./queue";
 
@@ -46,11 +48,18 @@ export async function give(
   quality: string,
   given: readonly Given[],
 ): Promise<Given> {
+  if (!item.machine && found.defaced.includes(item.key)) {
+    // the word of a person counts for a result that is on record
+    await record(found.project, item, found.assessments).catch((error: unknown) => {
+      if (!(error instanceof Refused && error.status === 412)) throw error; // it is there meanwhile
+    });
+  }
   const earlier = given.filter((one) => one.item.key === item.key).map((one) => said(one));
   const { label, isNew } = ownLabel(item, reader, [...found.assessments, ...earlier]);
   const before = [...found.assessments, ...earlier].filter((one) => one.label === label).at(-1);
   await putAssessment(found.project, item, { label, isNew, values: statement(item, reader, verdict, marks, views) });
   await putQuality(found.project, item, qualityOf(verdict));
+  forget(`${found.project} `);
   return { item, verdict, label, reader, verdictBefore: before?.verdict ?? "", qualityBefore: quality };
 }
 
@@ -67,4 +76,5 @@ function said(given: Given): Assessment {
 export async function takeBack(found: Collected, { item, label, verdictBefore, qualityBefore }: Given): Promise<void> {
   await putAssessment(found.project, item, { label, isNew: false, values: { verdict: verdictBefore || "pending" } });
   if (qualityBefore) await putQuality(found.project, item, qualityBefore);
+  forget(`${found.project} `);
 }
