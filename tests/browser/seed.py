@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,19 @@ ROLES = {
 NASTY = "<img src=x onerror=window.hacked=1>"
 """Markup that would run if it were shown as anything but text; it has no slash, so a label may hold it."""
 
+_DAY = 86_400.0
+
+
+class Calendar:
+    """The clock while collections are written: it stands where it was put, the last time always before now."""
+
+    def __init__(self) -> None:
+        self.days_ago = 300.0
+
+    def __call__(self) -> float:
+        return time.time() - self.days_ago * _DAY
+
+
 _SMALL = (4.75, 5.3, 5.0)  # 48 x 48 x 48 voxels
 
 
@@ -50,14 +64,14 @@ class Seeded:
 
 def small_collection(root: Path) -> Seeded:
     """Write the collection DEMO with its intake project: twelve patients in every stage of the work."""
-    ctx = open_context(root)
+    ctx = open_context(root, clock=(calendar := Calendar()))
     try:
         runner_of(ctx)  # brings the tables of the commands
         with ctx.store.write():
             _people(ctx)
             _projects(ctx, "DEMO", ROLES)
             _commands(ctx, "DEMO_INTAKE")
-            return _patients(ctx)
+            return _patients(ctx, calendar)
     finally:
         ctx.store.close()
 
@@ -86,11 +100,12 @@ def nasty_collection(ctx_root: Path) -> None:
 def large_collection(root: Path, subjects: int = 10_000, sessions: int = 3_000) -> None:
     """Write the collection LARGE: subjects, sessions with a de-facing verdict, a record for each session."""
     rng = random.Random(8)
-    ctx = open_context(root)
+    ctx = open_context(root, clock=(calendar := Calendar()))
     try:
         with ctx.store.write():
             _projects(ctx, "LARGE", {"LARGE": {"coordinator": "owner"}, "LARGE_INTAKE": {"coordinator": "owner"}})
             for number in range(subjects):
+                calendar.days_ago = 1 + 500 * (1 - number / subjects) ** 2
                 subject, _ = items.ensure_subject(ctx, "LARGE", f"P{number:05d}", login="admin")
                 if number < sessions:
                     _large_session(ctx, subject, number, rng)
@@ -155,9 +170,10 @@ def _commands(ctx: Context, project: str) -> None:
 _SITES = ("Basel", "Bern", "Kyoto")
 
 
-def _patients(ctx: Context) -> Seeded:
+def _patients(ctx: Context, calendar: Calendar) -> Seeded:
     review = []
     for number in range(12):
+        calendar.days_ago = 290 - 26 * number + 40 * (number % 3)
         label = f"{0xA10F + 977 * number:04X}"
         subject, _ = items.ensure_subject(ctx, "DEMO_INTAKE", label, login="coordinator")
         session = _session(ctx, subject, "DEMO_INTAKE", number)

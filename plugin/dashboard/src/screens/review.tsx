@@ -32,13 +32,13 @@ export default function Review({ project, route, who }: ScreenProps) {
   }, [found, reader, size, seed]);
   // what was judged just now stays in sight, so that the list does not jump
   const spoken = useMemo(() => new Map(given.map((one) => [one.item.key, one])), [given]);
-  const asked = route.query.get("e") ? `${route.query.get("e")}/${route.query.get("s") ?? ""}` : "";
+  const asked = route.query.get("session") ? `${route.query.get("session")}/${route.query.get("scan") ?? ""}` : "";
   const current = useMemo(
     () => (asked && found ? (queue.find((one) => one.key === asked) ?? itemsOf(found.assessments).find((one) => one.key === asked) ?? bareItem(found, asked)) : queue.find((one) => !spoken.has(one.key))),
     [asked, found, queue, spoken],
   );
   const next = useMemo(() => queue.find((one) => one.key !== current?.key && !spoken.has(one.key)), [queue, current, spoken]);
-  const open = useCallback((item: Item | undefined) => change({ e: item?.sessionId, s: item?.scan }), []);
+  const open = useCallback((item: Item | undefined) => change({ session: item?.sessionId, scan: item?.scan }), []);
 
   return (
     <>
@@ -50,11 +50,11 @@ export default function Review({ project, route, who }: ScreenProps) {
         </span>
         <div class="actions">
           {size > 0 ? (
-            <button type="button" onClick={() => change({ sample: undefined, seed: undefined, e: undefined, s: undefined }, false)}>
+            <button type="button" onClick={() => change({ sample: undefined, seed: undefined, session: undefined, scan: undefined }, false)}>
               Back to the queue
             </button>
           ) : (
-            <button type="button" onClick={() => change({ sample: `${SAMPLE}`, seed: `${new Date().toISOString().slice(0, 10)}`, e: undefined, s: undefined }, false)} title="Look at images by chance, the same number from each site, without knowing what the program said">
+            <button type="button" onClick={() => change({ sample: `${SAMPLE}`, seed: `${new Date().toISOString().slice(0, 10)}`, session: undefined, scan: undefined }, false)} title="Look at images by chance, the same number from each site, without knowing what the program said">
               Draw a sample
             </button>
           )}
