@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lethe.command.inputs import counted, dicom_files, megabytes
-from lethe.command.model import Command, Done, Job, Output
+from lethe.command.model import LANE_RULES, Command, Done, Job, Output
 from lethe.command.net import HEADER_ROOMS, SCRIPT, load_net, pass_net
 from lethe.command.provenance import numbered_inputs
 from lethe.errors import Refused
@@ -20,7 +20,7 @@ def work(job: Job) -> Done:
     """Clean the objects of ``job.input`` into ``clean``."""
     files = dicom_files(job.input)
     job.say(f"input: {counted(files, 'object')}, {megabytes(files)}")
-    lane = _lane(files)
+    lane = _lane(files, job.environment.get(LANE_RULES, ""))
     script_digest = pass_net(job, job.folder("clean"))
     return Done(
         "clean",
@@ -29,11 +29,11 @@ def work(job: Job) -> Done:
     )
 
 
-def _lane(files: list[Path]) -> str:
-    from lethe.image.lane import decide
+def _lane(files: list[Path], rules: str) -> str:
+    from lethe.image.lane import decide, rules_of
     from lethe.image.series import read_evidence
 
-    decision = decide(read_evidence(files))
+    decision = decide(read_evidence(files), rules_of(rules))
     lane = str(decision.lane)
     if lane in FORBIDDEN_LANES:
         raise Refused(
@@ -55,6 +55,7 @@ COMMAND = Command(
     rooms=(
         *HEADER_ROOMS,
         "lethe.image.frames",
+        "lethe.image.lane",
         "lethe.image.series",
     ),
 )

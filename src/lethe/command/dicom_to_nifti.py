@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lethe.command.inputs import counted, dicom_files, megabytes
-from lethe.command.model import Command, Done, Job, Output
+from lethe.command.model import LANE_RULES, Command, Done, Job, Output
 from lethe.command.provenance import numbered_inputs
 from lethe.errors import Unavailable
 from lethe.files import write_json
@@ -20,12 +20,14 @@ def work(job: Job) -> Done:
     """Convert the series in ``job.input`` into ``nifti`` and ``conversion``."""
     from lethe.image.convert import convert_series
     from lethe.image.converter import version
+    from lethe.image.lane import rules_of
 
+    rules = rules_of(job.environment.get(LANE_RULES, ""))
     files = dicom_files(job.input)
     job.say(f"input: {counted(files, 'file')}, {megabytes(files)}")
     inputs = numbered_inputs(files, "object")
     job.say("deciding the lane, converting")
-    converted = convert_series(job.input, job.folder("nifti"))
+    converted = convert_series(job.input, job.folder("nifti"), rules=rules)
     _record(converted, job.folder("conversion"))
     lane = converted.lane
     job.say(f"lane {lane.lane}: {lane.reason}")
@@ -69,7 +71,9 @@ COMMAND = Command(
         "lethe.image.converter",
         "lethe.image.conserve",
         "lethe.image.frames",
+        "lethe.image.lane",
         "lethe.image.layout",
+        "lethe.image.mosaic",
         "lethe.image.pixels",
         "lethe.image.series",
         "lethe.image.stack",

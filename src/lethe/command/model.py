@@ -9,6 +9,9 @@ from typing import Any
 
 from lethe.command.progress import Progress
 
+LANE_RULES = "LETHE_LANE_RULES"
+"""Environment variable with the lane rules of the project, YAML or JSON; empty: the standard ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:

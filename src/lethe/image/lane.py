@@ -143,31 +143,53 @@ def standard_rules() -> tuple[Rule, ...]:
 
 
 def project_rules(path: Path) -> tuple[Rule, ...]:
+    """Return a project's rules, read from a file; see `rules_of`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable() from error
+    return rules_of(text)
+
+
+def rules_of(text: str) -> tuple[Rule, ...]:
     """Return a project's rules followed by the standard ones it does not drop.
 
     Parameters
     ----------
-    path : Path
-        YAML with ``rules`` as in the standard table and, optionally, ``drop``: names of standard rules.
+    text : str
+        YAML or JSON with ``rules`` as in the standard table and, optionally, ``drop``: names of standard
+        rules. An empty text changes nothing.
+
+    Raises
+    ------
+    Misconfigured
+        ``lane-rules-file``, ``lane-rules-drop``, ``lane-rule-form``, ``lane-rule-lane``,
+        ``lane-rule-fact`` or ``lane-rule-condition``.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Misconfigured(
-            "lane-rules-file",
-            "The lane rules of the project cannot be read.",
-            remedy="Give a YAML file with a list under 'rules'.",
-        ) from error
-    own = _rules(content, prefix="project:")
     standard = standard_rules()
-    drop = set(content.get("drop") or [])
-    if drop - {rule.name for rule in standard}:
+    if not text.strip():
+        return standard
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _unreadable() from error
+    own = _rules(content, prefix="project:")
+    drop = content.get("drop") or []
+    if not isinstance(drop, list) or {str(name) for name in drop} - {rule.name for rule in standard}:
         raise Misconfigured(
             "lane-rules-drop",
             "The lane rules of the project drop a rule that does not exist.",
             remedy=f"Standard rules: {', '.join(rule.name for rule in standard)}.",
         )
     return own + tuple(rule for rule in standard if rule.name not in drop)
+
+
+def _unreadable() -> Misconfigured:
+    return Misconfigured(
+        "lane-rules-file",
+        "The lane rules of the project cannot be read.",
+        remedy="Give YAML with a list under 'rules'.",
+    )
 
 
 def _rules(content: Any, prefix: str) -> tuple[Rule, ...]:
@@ -178,8 +200,12 @@ def _rules(content: Any, prefix: str) -> tuple[Rule, ...]:
             remedy="Correct the file.",
         )
     rules: list[Rule] = []
-    for entry in content.get("rules") or []:
-        if not isinstance(entry, Mapping) or set(entry) != {"name", "lane", "reason", "when"}:
+    entries = content.get("rules") or []
+    if not isinstance(entries, list):
+        raise _unreadable()
+    for entry in entries:
+        formed = isinstance(entry, Mapping) and set(entry) == {"name", "lane", "reason", "when"}
+        if not formed or not isinstance(entry["when"], Mapping):
             raise Misconfigured(
                 "lane-rule-form",
                 f"Lane rule {len(rules) + 1} does not have exactly name, lane, reason and when.",

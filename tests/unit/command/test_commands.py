@@ -66,7 +66,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def _converting(lane: Lane, count: int) -> Callable[[Path, Path], Converted]:
-    def convert_series(dicom: Path, out: Path) -> Converted:
+    def convert_series(dicom: Path, out: Path, *, rules: object = None) -> Converted:
         images = [out / ("image.nii.gz" if n == 1 else f"image_{n}.nii.gz") for n in range(1, count + 1)]
         for image in images:
             image.write_bytes(b"voxels")
@@ -121,7 +121,7 @@ def test_provenance_of_dicom_holds_neither_the_archives_catalogue_nor_a_file_nam
 
 
 def test_a_series_that_is_not_conserved_leaves_nothing(bench: Bench, room: Callable[..., None]) -> None:
-    def convert_series(dicom: Path, out: Path) -> Converted:
+    def convert_series(dicom: Path, out: Path, *, rules: object = None) -> Converted:
         (out / "image.nii.gz").write_bytes(b"short")
         raise Refused("not-conserved", "A slice is missing.")
 
@@ -260,7 +260,7 @@ def _cleaning(room: Callable[..., None], tmp_path: Path, lane: str, tree: Tree) 
         bundled_script=lambda name: script,
         load_script=lambda path: path,
     )
-    room("lethe.image.lane", decide=lambda evidence: Lane(lane))
+    room("lethe.image.lane", decide=lambda evidence, rules: Lane(lane), rules_of=lambda text: ())
     room("lethe.image.series", read_evidence=lambda files: files)
 
 

@@ -75,12 +75,21 @@ def test_every_option_of_the_command_line_exists_in_the_program_and_the_other_wa
 @every_command
 def test_every_input_has_a_key_in_the_command_line_and_the_values_of_the_program(name: str) -> None:
     definition, command = definition_of(name), command_named(name)
+    settings = {entry["name"]: entry for entry in definition["inputs"] if not entry["select-values"]}
+    # free text reaches the program through its environment, never through a shell
+    assert definition["environment-variables"] == {
+        f"LETHE_{name.upper().replace('-', '_')}": entry["replacement-key"]
+        for name, entry in settings.items()
+    }
+    decides = name in ("clean-header", "dicom-to-nifti", "prepare-session")
+    assert set(settings) == ({"lane-rules"} if decides else set())
+    choices = [entry for entry in definition["inputs"] if entry["name"] not in settings]
     assert sorted(re.findall(r"#[a-z-]+#", definition["command-line"])) == sorted(
-        entry["replacement-key"] for entry in definition["inputs"]
+        entry["replacement-key"] for entry in choices
     )
     described = [
         (entry["name"], tuple(entry["select-values"]), entry["default-value"], entry["description"])
-        for entry in definition["inputs"]
+        for entry in choices
     ]
     assert described == [
         (option.name, option.values, option.default, option.description) for option in command.options

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,18 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from kit import kinds, vendor
 from kit.enhanced import write_enhanced
 from kit.people import Person
 from kit.phantom import Volume
 from kit.series import write_series
+from lethe.cli.image import app
+from lethe.command.dicom_to_nifti import COMMAND as DICOM_TO_NIFTI
+from lethe.command.harness import perform
+from lethe.command.model import LANE_RULES, Job
+from lethe.command.progress import Progress
 from lethe.errors import Misconfigured, Refused
 from lethe.image.convert import convert_series
 from lethe.image.lane import Lane, Rule, decide, project_rules, standard_rules
@@ -219,6 +227,10 @@ def test_a_project_decides_before_the_standard_rules(tmp_path: Path, head_ct: Se
         "rules: [{name: x, lane: deface, reason: r, when: {image_type: MIP}}]",
         "rules: []\ndrop: [no-such-rule]",
         "rules: [",
+        "rules: 7",
+        "rules: [{name: x, lane: deface, reason: r, when: 7}]",
+        "drop: no-such-rule",
+        "- rules",
         "\xff\xfe",
     ],
 )
@@ -228,6 +240,47 @@ def test_a_wrong_lane_table_is_refused_with_a_remedy(tmp_path: Path, text: str) 
     with pytest.raises(Misconfigured) as refusal:
         project_rules(table)
     assert refusal.value.remedy
+
+
+@pytest.mark.requirement("T-9")
+def test_a_project_decides_otherwise_through_the_command_and_the_decision_is_recorded(
+    tmp_path: Path, ct: Volume, person: Person
+) -> None:
+    kinds.write_perfusion(ct, tmp_path / "in", person=person, slices=6)
+    table = """
+    drop: [ct-perfusion-declared, ct-perfusion-acquisitions, ct-perfusion-times, ct-perfusion-repeats]
+    rules:
+      - {name: whole heads, lane: convert, reason: The board allows it., when: {modality: CT, repeats: {min: 8}}}
+    """
+    found = {}
+    for name, text in {"standard": "rules: []", "project": table}.items():
+        (tmp_path / name).mkdir()
+        job = Job(
+            tmp_path / "in",
+            tmp_path / name,
+            {},
+            Progress(StringIO(), lambda: 0.0),
+            environment={LANE_RULES: text},
+        )
+        done = perform(DICOM_TO_NIFTI, job)
+        record = json.loads((tmp_path / name / "conversion" / "lane.json").read_text())
+        found[name] = (done.verdict, record["rule"], (tmp_path / name / "nifti").is_dir())
+        assert record["reason"].endswith(".")
+        assert done.parameters["lane_rule"] == record["rule"]
+    assert found == {
+        "standard": ("header-only", "ct-perfusion-declared", False),
+        "project": ("convert", "project:whole heads", True),
+    }
+    wet = CliRunner().invoke(
+        app, ["lane", str(tmp_path / "in"), "--rules", str(_written(tmp_path, table)), "--output", "json"]
+    )
+    assert json.loads(wet.stdout)["rule"] == "project:whole heads"
+
+
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "lanes.yaml"
+    path.write_text(text)
+    return path
 
 
 def test_rules_have_names_of_their_own_and_the_last_catches_volumes_only() -> None:
