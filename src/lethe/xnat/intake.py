@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lethe.governance.gates import SeriesRecord
+from lethe.governance.review import reviewed
 from lethe.release.publication import IntakeSeries, verdict_of_files
 from lethe.xnat.client import Archive
 from lethe.xnat.resources import list_files
+from lethe.xnat.verdicts import assessments
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def read_json(archive: Archive, scan: Scan, resource: str, suffix: str) -> list[
     return documents
 
 
-def _record(archive: Archive, scan: Scan, labels: dict[str, int]) -> SeriesRecord:
+def _record(archive: Archive, scan: Scan, labels: dict[str, int], word: str | None) -> SeriesRecord:
     lanes = read_json(archive, scan, "CONVERSION", "lane.json") if "CONVERSION" in labels else []
     reports = read_json(archive, scan, "DEFACE_QC", "report.json") if "DEFACE_QC" in labels else []
     lane = lanes[0] if len(lanes) == 1 else {}
@@ -79,6 +81,7 @@ def _record(archive: Archive, scan: Scan, labels: dict[str, int]) -> SeriesRecor
         converted=labels.get("NIFTI", 0) > 0,
         verdict=verdict_of_files(reports),
         defaced=labels.get("NIFTI_DEFACED", 0) > 0,
+        reviewed=word,
         cleaned=labels.get("DICOM_CLEAN", 0) > 0,
         modality=str(lane.get("modality", "")),
         coverage_mm=lane.get("coverage_mm"),
@@ -87,11 +90,16 @@ def _record(archive: Archive, scan: Scan, labels: dict[str, int]) -> SeriesRecor
 
 def series_of(archive: Archive, project: str) -> list[tuple[Scan, IntakeSeries]]:
     """Return every scan of an intake project with the record that the gates judge."""
+    said = assessments(archive, project)
     return [
         (
             scan,
             IntakeSeries(
-                scan.prid, scan.session, scan.number, scan.scan_type, _record(archive, scan, labels)
+                scan.prid,
+                scan.session,
+                scan.number,
+                scan.scan_type,
+                _record(archive, scan, labels, reviewed(said.get((scan.session_id, scan.number), ()))),
             ),
         )
         for scan in scans(archive, project)
