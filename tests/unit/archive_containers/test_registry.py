@@ -276,8 +276,16 @@ def test_the_engines_settings_are_kept_and_what_cannot_be_done_is_refused(site: 
         {"container-user": "0"},
         {"container-user": "root"},
         {"backend": "kubernetes"},
-        {"swarm-mode": True},
+        {"swarm-constraints": [{"attribute": "role; x", "values": ["a"]}]},
+        {"swarm-constraints": ["node.role==worker"]},
     ):
         assert site.send("POST", "/docker/server", json=wish).status_code == 400
+    constraint = {"attribute": "node.role", "comparator": "==", "values": ["manager"], "user-settable": False}
+    wish = {"swarm-mode": True, "swarm-constraints": [constraint]}
+    assert site.send("POST", "/docker/server", json=wish).status_code == 201
+    shown = site.send("GET", "/docker/server").json()
+    assert (shown["backend"], shown["swarm-constraints"]) == ("swarm", [constraint])
+    assert site.send("POST", "/docker/server", json={"backend": "docker"}).status_code == 201
+    assert site.send("GET", "/docker/server").json()["swarm-mode"] is False
     assert site.send("GET", "/docker/server", "owner").status_code == 403
     assert site.send("GET", "/containers/version", "reader").json()["compatible"] is True

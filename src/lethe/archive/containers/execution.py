@@ -18,6 +18,7 @@ from typing import Any
 from lethe.archive import accounts
 from lethe.archive.containers import auxiliary, outputs, registry, rights, runs, staging
 from lethe.archive.containers.backends import (
+    ENGINES,
     RUN_LABEL,
     Backend,
     Bind,
@@ -148,7 +149,7 @@ class Execution:
 
     def _owner(self) -> tuple[int, int] | None:
         """Return who writes into output folders, when that is not the archive itself."""
-        if self.backend.name != "docker":
+        if self.backend.name not in ENGINES:
             return None
         user, _, group = self._container_user().partition(":")
         return int(user), int(group)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lethe.archive.containers import runs, staging
-from lethe.archive.containers.backends import RUN_LABEL, Backend, RunSpec, Signals
+from lethe.archive.containers.backends import ENGINES, RUN_LABEL, Backend, RunSpec, Signals
 from lethe.archive.containers.backends.process import ProcessBackend
 from lethe.archive.containers.execution import MOST_ATTEMPTS, Execution
 from lethe.archive.containers.runs import Change, Run, failed
@@ -42,7 +42,7 @@ class Runner:
         self._cpus = cpus or float(os.cpu_count() or 1)
         self._process = ProcessBackend()
         self._docker: DockerBackend | None = None
-        self._docker_key: tuple[str, tuple[str, str]] | None = None
+        self._docker_key: tuple[object, ...] | None = None
         self._active: dict[int, tuple[threading.Thread, Signals, float]] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -88,13 +88,17 @@ class Runner:
 
     def docker(self) -> DockerBackend:
         """Return the Docker backend for the present settings."""
-        from lethe.archive.containers.backends.engine import DockerBackend  # slow to import, rarely needed
+        # slow to import, rarely needed
+        from lethe.archive.containers.backends.engine import DockerBackend
+        from lethe.archive.containers.backends.swarm import SwarmBackend
 
         settings = ServerSettings(self._ctx)
-        key = (settings.host, settings.translation)
+        key = (settings.host, settings.translation, settings.swarm, settings.constraints)
         with self._lock:
             if self._docker is None or self._docker_key != key:
-                self._docker, self._docker_key = DockerBackend(*key), key
+                plain = DockerBackend(*key[:2])
+                self._docker = SwarmBackend(*key[:2], settings.constraints) if settings.swarm else plain
+                self._docker_key = key
             return self._docker
 
     def choose(self, image: str) -> Backend:
@@ -110,7 +114,7 @@ class Runner:
 
     def _recover(self) -> None:
         for run in runs.in_state(self._ctx, runs.RUNNING):
-            if run.backend == "docker" and run.handle and self._still_known(run):
+            if run.backend in ENGINES and run.handle and self._still_known(run):
                 self._launch(run, self.docker(), "resume")
             else:
                 self._again(run)
@@ -118,7 +122,7 @@ class Runner:
             self._finish(run)
 
     def _finish(self, run: Run) -> None:
-        self._launch(run, self.docker() if run.backend == "docker" else self._process, "finish")
+        self._launch(run, self.docker() if run.backend in ENGINES else self._process, "finish")
 
     def _still_known(self, run: Run) -> bool:
         try:
@@ -128,7 +132,7 @@ class Runner:
 
     def _again(self, run: Run) -> None:
         """Put an interrupted run back: it will start from an empty output folder; but not for ever."""
-        if run.backend == "docker":
+        if run.backend in ENGINES:
             self.docker().remove(_shadow(self._ctx, run))
         if run.attempt >= MOST_ATTEMPTS:
             step = Change(runs.FAILED, f"The run was interrupted {run.attempt} times.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,11 @@ _USED = (
     "container-user",
     "path-translation-xnat-prefix",
     "path-translation-docker-prefix",
+    "backend",
+    "swarm-mode",
+    "swarm-constraints",
 )
+_CONSTRAINT = re.compile(r"(node|engine)\.[\w.-]+")
 
 
 class ServerSettings:
@@ -57,15 +62,19 @@ class ServerSettings:
         Raises
         ------
         Problem
-            400 for an unknown backend, Swarm or Kubernetes settings, a container user that is not
-            ``uid`` or ``uid:gid`` or that is root.
+            400 for an unknown backend, Kubernetes settings, constraints that are none, a container user that
+            is not ``uid`` or ``uid:gid`` or that is root.
         """
-        if wish.get("backend", "docker") not in ("docker", "process"):
-            raise Problem(400, "The embedded archive runs containers with Docker on one machine only.")
-        if wish.get("swarm-mode"):
-            raise Problem(400, "The embedded archive does not use Docker Swarm.")
+        if wish.get("backend", "docker") not in ("docker", "process", "swarm"):
+            raise Problem(400, "The embedded archive runs containers with Docker, alone or as a swarm.")
         self._check_user(wish.get("container-user"))
+        for one in wish.get("swarm-constraints") or ():
+            _constraint(one)
         stored = {key: wish[key] for key in _USED if key in wish}
+        if "backend" in stored or "swarm-mode" in stored:
+            # two spellings of one setting: the later version of the Container Service names the backend
+            swarm = stored.get("backend") == "swarm" or bool(stored.get("swarm-mode"))
+            stored |= {"backend": "swarm" if swarm else "docker", "swarm-mode": swarm}
         self._ctx.store.set_setting(_KEY, {**self._ctx.store.setting(_KEY, {}), **stored})
 
     def _check_user(self, user: object) -> None:
@@ -81,6 +90,16 @@ class ServerSettings:
         return str(self.document()["container-user"] or "")
 
     @property
+    def swarm(self) -> bool:
+        """Whether runs are services of a swarm."""
+        return bool(self.document()["swarm-mode"])
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """Which nodes of the swarm may run commands, as the engine writes it."""
+        return tuple(_constraint(one) for one in self.document()["swarm-constraints"] or ())
+
+    @property
     def host(self) -> str:
         """Address of the engine; empty unless it was set."""
         return str(self._ctx.store.setting(_KEY, {}).get("host") or "")
@@ -93,3 +112,13 @@ class ServerSettings:
             str(found["path-translation-xnat-prefix"] or ""),
             str(found["path-translation-docker-prefix"] or ""),
         )
+
+
+def _constraint(wish: object) -> str:
+    """Return ``node.role==worker`` for a constraint of the Container Service; its first value counts."""
+    if isinstance(wish, Mapping):
+        attribute, values = str(wish.get("attribute") or ""), wish.get("values") or ()
+        sign, value = str(wish.get("comparator") or "=="), str(next(iter(values), ""))
+        if _CONSTRAINT.fullmatch(attribute) and sign in ("==", "!=") and value:
+            return f"{attribute}{sign}{value}"
+    raise Problem(400, "A constraint has attribute (node.role), comparator (== or !=) and values.")

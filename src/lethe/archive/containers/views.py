@@ -99,6 +99,7 @@ def run_document(ctx: Context, run: Run, *, numbers: dict[str, int] | None = Non
     """Return a run as the container object of the Container Service."""
     definition = json.loads(run.definition)
     plan: Json = json.loads(run.plan) if run.plan else {}
+    swarm = run.backend == "swarm"
     limits = ("reserve-memory", "limit-memory", "limit-cpu", "shm-size", "container-labels")
     return {
         "id": run.id,
@@ -111,10 +112,10 @@ def run_document(ctx: Context, run: Run, *, numbers: dict[str, int] | None = Non
         "workflow-id": None if run.workflow is None else str(run.workflow),
         "user-id": run.login,
         "project": run.project or None,
-        "backend": "docker",  # `process` is a thing of the embedded archive only
+        "backend": "swarm" if swarm else "docker",  # `process` is a thing of the embedded archive only
         "lethe-backend": run.backend or None,
-        "swarm": False,
-        "service-id": None,
+        "swarm": swarm,
+        "service-id": run.handle or None if swarm else None,
         "task-id": None,
         "node-id": None,
         "docker-image": definition["image"],

@@ -13,6 +13,8 @@ from typing import Protocol
 from lethe.archive.containers.model import Limits
 
 STDOUT, STDERR = "stdout.log", "stderr.log"
+ENGINES = ("docker", "swarm")
+"""Names of the backends whose runs outlive the server."""
 RUN_LABEL = "lethe.run"
 """Label of a container with the name of its run."""
 LOG_BYTES = 64 << 20

@@ -32,8 +32,8 @@ _from_env: Any = kwargs_from_env
 _ANSWER_SECONDS = 5
 _CALL_SECONDS = 60
 _WAIT_SECONDS = 1
-_PIDS = 1024
-_TMP_MIB = 1024
+PIDS = 1024
+TMP_MIB = 1024
 _KILLED_BY_SIGNAL = 137
 
 
@@ -122,7 +122,7 @@ class DockerBackend:
         except (APIError, requests.RequestException) as error:
             self.remove(spec)
             raise Unavailable(
-                "engine-error", f"The engine refused to start the container: {_why(error)}"
+                "engine-error", f"The engine refused to start the container: {why(error)}"
             ) from error
         return handle
 
@@ -154,10 +154,10 @@ class DockerBackend:
             },
             network_mode="none",
             read_only=True,
-            tmpfs={"/tmp": f"rw,nosuid,nodev,mode=1777,size={_TMP_MIB}m"},  # noqa: S108
+            tmpfs={"/tmp": f"rw,nosuid,nodev,mode=1777,size={TMP_MIB}m"},  # noqa: S108
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
-            pids_limit=_PIDS,
+            pids_limit=PIDS,
             mem_limit=memory,
             memswap_limit=memory,  # no swap on top
             mem_reservation=reserved if reserved and (memory is None or reserved < memory) else None,
@@ -198,7 +198,7 @@ class DockerBackend:
                 return Cause.DETACHED
             if time.monotonic() > deadline:
                 return Cause.TIMEOUT
-            if any(_size(spec.logs / name) > LOG_BYTES for name in (STDOUT, STDERR)):
+            if any(size(spec.logs / name) > LOG_BYTES for name in (STDOUT, STDERR)):
                 return Cause.LOG_FULL
             try:
                 self.api().wait(handle, timeout=_WAIT_SECONDS)
@@ -294,9 +294,11 @@ class DockerBackend:
             raise Unavailable("no-pull", f"The image {image} could not be pulled.") from error
 
 
-def _size(path: Path) -> int:
+def size(path: Path) -> int:
+    """Return the size of a file, 0 while it is not there."""
     return path.stat().st_size if path.exists() else 0
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """Return what the engine said, or the kind of the error."""
     return str(getattr(error, "explanation", None) or type(error).__name__)
