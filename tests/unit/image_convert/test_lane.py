@@ -250,7 +250,7 @@ def test_a_project_decides_otherwise_through_the_command_and_the_decision_is_rec
     table = """
     drop: [ct-perfusion-declared, ct-perfusion-acquisitions, ct-perfusion-times, ct-perfusion-repeats]
     rules:
-      - {name: whole heads, lane: convert, reason: The board allows it., when: {modality: CT, repeats: {min: 8}}}
+      - {name: whole heads, lane: convert, reason: Allowed., when: {modality: CT, repeats: {min: 8}}}
     """
     found = {}
     for name, text in {"standard": "rules: []", "project": table}.items():
