@@ -17,6 +17,7 @@ from lethe.release.publication import PlannedSeries, plan_publication
 from lethe.xnat import clinical, collections, commands, publish, records, resources, terms
 from lethe.xnat.client import Archive
 from lethe.xnat.intake import Scan, resource_labels, scans, series_of
+from lethe.xnat.verdicts import record_results
 
 Progress = Callable[[int, int], None]
 _DEFINITIONS = Path(__file__).resolve().parents[2] / "xnat-containers"
@@ -109,6 +110,7 @@ def deface(
         if series.record.lane == "deface" and series.record.converted and series.record.verdict is None
     ]
     _run(archive, collection, wrappers["deface-scan"], chosen, progress)
+    record_results(archive, collection.intake)
 
 
 def clean(

@@ -18,7 +18,7 @@ from lethe.cli import _connection as connection
 from lethe.cli import _runs
 from lethe.errors import Misconfigured, Refused
 from lethe.xnat import bulk as launching
-from lethe.xnat import commands, overview, placing, runs, targets
+from lethe.xnat import commands, overview, placing, runs, targets, verdicts
 from lethe.xnat import plan as planning
 from lethe.xnat.client import Archive, connect
 
@@ -246,7 +246,10 @@ def _carry_out(
             raise typer.Exit(_STOPPED) from None
     if scope is not None:
         ended = launching.confirm(archive, scope, ended)
-    _show_result(plan, placing.settle(archive, ended), output)
+    settled = placing.settle(archive, ended)
+    if {"DEFACE_QC", placing.REPORT} & set(plan.wrapper.results):
+        verdicts.record_results(archive, plan.project)
+    _show_result(plan, settled, output)
 
 
 def _show_plan(plan: planning.Plan, output: Output) -> None:

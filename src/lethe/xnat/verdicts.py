@@ -48,7 +48,7 @@ def record_results(archive: Archive, project: str) -> int:
         f"/data/projects/{project}/experiments",
         "list sessions",
         xsiType="xnat:imageSessionData",
-        columns="ID,label",
+        columns="ID,label,subject_label",
     )
     written = 0
     for session in sessions:
@@ -59,7 +59,8 @@ def record_results(archive: Archive, project: str) -> int:
             if report is not None:
                 body = document(assessment(report, scan=scan["ID"], scan_type=scan.get("type", "")))
                 label = _label(session["label"], scan["ID"], taken)
-                _put(archive, session["ID"], label, body)
+                owner = f"/data/projects/{project}/subjects/{session['subject_label']}"
+                _put(archive, f"{owner}/experiments/{session['label']}/assessors/{label}", body)
                 written += 1
     return written
 
@@ -96,10 +97,10 @@ def _label(session: str, scan: str, taken: set[str]) -> str:
     return label
 
 
-def _put(archive: Archive, session: str, label: str, body: bytes) -> None:
+def _put(archive: Archive, place: str, body: bytes) -> None:
     archive.request(
         "PUT",
-        f"/data/experiments/{session}/assessors/{label}",
+        place,
         "record a result",
         params={"xsiType": XSI_TYPE},
         data=body,
