@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from lethe.archive import access, items, uris
 from lethe.archive.containers import registry, rights, runs
@@ -62,7 +63,7 @@ def queue(
     Refused
         ``no-root``: the root object is missing, unknown, unreadable or of another project.
     """
-    params = _addressed(found, params)
+    params = _addressed(ctx, found, params, project)
     item, uri = _root_item(ctx, user, found, params, project)
     project = project or (item.project if item is not None else "")
     if not project and not rights.is_manager(user):
@@ -92,13 +93,25 @@ _BY_ID = {
 }
 
 
-def _addressed(found: Registered, params: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters with a bare id of an object written as its address."""
+def _addressed(ctx: Context, found: Registered, params: Mapping[str, str], project: str) -> dict[str, str]:
+    """Return the parameters with a bare id or label of an object written as its address."""
     kinds = {one.name: _BY_ID[one.type] for one in found.wrapper.external if one.type in _BY_ID}
     return {
-        name: f"/archive/{kinds[name]}/{value}" if name in kinds and value and "/" not in value else value
+        name: f"/archive/{kinds[name]}/{quote(_id_of(ctx, kinds[name], value, project), safe='')}"
+        if name in kinds and value and "/" not in value
+        else value
         for name, value in params.items()
     }
+
+
+def _id_of(ctx: Context, kind: str, value: str, project: str) -> str:
+    """Return the accession id of an object that is named by its label in the project of the launch."""
+    item = None
+    if project and kind == "experiments":
+        item = items.find_experiment(ctx, value, project)
+    elif project and kind == "subjects":
+        item = items.find_subject(ctx, value, project)
+    return value if item is None else item.id
 
 
 def _root_item(

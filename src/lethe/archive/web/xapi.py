@@ -68,6 +68,7 @@ def routes(ctx: Context) -> list[BaseRoute]:
     get_post, any_way = ["GET", "POST"], ["GET", "PUT", "DELETE"]
     return [
         Route("/xapi/siteConfig/buildInfo", in_thread(ctx, lambda call, _: answers.as_json(build()))),
+        Route("/xapi/siteConfig/buildInfo/{key}", in_thread(ctx, _build_property)),
         Route("/xapi/siteConfig/uptime", in_thread(ctx, uptime)),
         Route("/xapi/siteConfig/values/{keys}", in_thread(ctx, _values)),
         Route("/xapi/siteConfig", in_thread(ctx, _site), methods=get_post),
@@ -87,6 +88,13 @@ def routes(ctx: Context) -> list[BaseRoute]:
 def build() -> dict[str, str]:
     """Return the build information, with the version of the library."""
     return {**BUILD, "letheVersion": version("lethe")}
+
+
+def _build_property(call: Call, names: dict[str, str]) -> Response:
+    found = build().get(names["key"])
+    if found is None:
+        raise Problem(404, "There is no such property.")
+    return answers.text(found)
 
 
 # ---- site configuration -------------------------------------------------------------------------
