@@ -44,6 +44,8 @@ def read_state(archive: Archive, collection: Collection, *, creator: str = "") -
         for wrapper in wrappers.values():
             if is_enabled(archive, project, wrapper):
                 found[Entry("command", place, wrapper.name)] = "enabled"
+    if _events_on(archive):
+        found[Entry("events")] = "on"
     if Entry("project", INTAKE) in found:
         found |= _automation(archive, collection, wrappers)
         found |= records.read(archive, collection) or {}
@@ -100,13 +102,21 @@ def subscriptions(archive: Archive, project: str) -> list[dict[str, Any]] | None
     return rows
 
 
+def _events_on(archive: Archive) -> bool:
+    """Tell whether the event service is on, as far as the caller may know."""
+    answer = archive.request(
+        "GET", "/xapi/events/prefs", "read the preferences of events", ok=(200, 401, 403, 404)
+    )
+    return answer.status_code == 200 and answer.json().get("enabled") is True
+
+
 def _automation(archive: Archive, collection: Collection, wrappers: dict[str, Wrapper]) -> dict[Entry, Value]:
     rows = subscriptions(archive, collection.intake)
     if rows is None:
         return {}
     names = {str(wrapper.wrapper_id): name for name, wrapper in wrappers.items()}
     words = {pair: word for word, pair in EVENTS.items()}
-    found: dict[Entry, Value] = {Entry("events"): "on"}
+    found: dict[Entry, Value] = {Entry("events"): "on"}  # also where the preferences may not be read
     for row in rows:
         filtered = row["event-filter"]
         number = str(row["action-key"]).rsplit(":", 1)[-1]
