@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nibabel as nib
@@ -38,17 +38,15 @@ ROLES = {
 NASTY = "<img src=x onerror=window.hacked=1>"
 """Markup that would run if it were shown as anything but text; it has no slash, so a label may hold it."""
 
-_DAY = 86_400.0
-
 
 class Calendar:
-    """The clock while collections are written: it stands where it was put, the last time always before now."""
+    """The clock while collections are written: some days before now."""
 
     def __init__(self) -> None:
         self.days_ago = 300.0
 
-    def __call__(self) -> float:
-        return time.time() - self.days_ago * _DAY
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) - timedelta(days=self.days_ago)
 
 
 _SMALL = (4.75, 5.3, 5.0)  # 48 x 48 x 48 voxels
@@ -81,12 +79,17 @@ def nasty_collection(ctx_root: Path) -> None:
     ctx = open_context(ctx_root)
     try:
         with ctx.store.write():
-            _projects(ctx, "NASTY", {"NASTY": {"coordinator": "owner"}, "NASTY_INTAKE": {"coordinator": "owner"}})
+            _projects(
+                ctx, "NASTY", {"NASTY": {"coordinator": "owner"}, "NASTY_INTAKE": {"coordinator": "owner"}}
+            )
             for project in ("NASTY", "NASTY_INTAKE"):
                 found = items.find_project(ctx, project)
                 assert found is not None
                 items.update_fields(
-                    ctx, found, {"name": f"{NASTY} {project}", "description": NASTY, "keywords": NASTY}, login="admin"
+                    ctx,
+                    found,
+                    {"name": f"{NASTY} {project}", "description": NASTY, "keywords": NASTY},
+                    login="admin",
                 )
                 _nasty_patient(ctx, project)
             accounts.create_user(
@@ -103,7 +106,9 @@ def large_collection(root: Path, subjects: int = 10_000, sessions: int = 3_000) 
     ctx = open_context(root, clock=(calendar := Calendar()))
     try:
         with ctx.store.write():
-            _projects(ctx, "LARGE", {"LARGE": {"coordinator": "owner"}, "LARGE_INTAKE": {"coordinator": "owner"}})
+            _projects(
+                ctx, "LARGE", {"LARGE": {"coordinator": "owner"}, "LARGE_INTAKE": {"coordinator": "owner"}}
+            )
             for number in range(subjects):
                 calendar.days_ago = 1 + 500 * (1 - number / subjects) ** 2
                 subject, _ = items.ensure_subject(ctx, "LARGE", f"P{number:05d}", login="admin")
@@ -205,7 +210,13 @@ def _session(ctx: Context, subject: Item, project: str, number: int) -> Item:
 
 
 def _scan(ctx: Context, session: Item, number: str, kind: str, description: str) -> Item:
-    data = {"type": kind, "series_description": description, "quality": "usable", "modality": "CT", "frames": "48"}
+    data = {
+        "type": kind,
+        "series_description": description,
+        "quality": "usable",
+        "modality": "CT",
+        "frames": "48",
+    }
     return items.ensure_scan(ctx, session, number, "xnat:ctScanData", login="coordinator", data=data)[0]
 
 
@@ -272,8 +283,10 @@ def _nasty_patient(ctx: Context, project: str) -> None:
     _file(ctx, scan, "DEFACE_QC", f"{NASTY}.png", _picture(head("ct", spacing=(9.5, 10.6, 10.0))))
     items.ensure_assessor(
         ctx, session, f"{NASTY} DQC", "lethe:defaceQcData", login="admin",
-        data={"scan_id": "1", "scan_type": NASTY, "verdict": "review", "auto_verdict": "review", "remarks": NASTY,
-              "reviewer": NASTY, "method": NASTY},
+        data={
+            "scan_id": "1", "scan_type": NASTY, "verdict": "review", "auto_verdict": "review",
+            "remarks": NASTY, "reviewer": NASTY, "method": NASTY,
+        },
     )  # fmt: skip
     items.ensure_experiment(
         ctx, project, subject, f"{NASTY}_CLIN_1", "lethe:clinicalData", login="admin",
