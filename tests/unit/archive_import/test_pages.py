@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 from lethe.archive import access, content, items
 from lethe.archive.app import create_app
 from lethe.archive.context import Context
+from lethe.archive.pages import item
 from lethe.archive.pages.markup import tag
-from lethe.archive.pages.verdict import _worst
 
 from .conftest import as_zip, study_objects
 
@@ -33,7 +33,7 @@ def enter(site: TestClient, login: str, password: str = "", goal: str = "/"):  #
     return site.post("/app/template/Login.vm", data=form, follow_redirects=False)
 
 
-def session_with_verdict(site: TestClient, ctx: Context, verdict: object = "review") -> str:
+def one_session(site: TestClient, ctx: Context) -> str:
     objects = study_objects(1, 1, SeriesDescription=EVIL)
     headers = {"Content-Type": "application/zip"}
     params = {"project": "P", "dest": "/archive"}
@@ -41,10 +41,8 @@ def session_with_verdict(site: TestClient, ctx: Context, verdict: object = "revi
     assert answer.status_code == 200
     session = items.find_experiment(ctx, "A1B2_MR", "P")
     assert session is not None
-    base = f"/data/experiments/{session.id}/scans/1/resources/DEFACE_QC/files"
-    report = {"verdict": verdict, "reasons": [EVIL]}
-    site.put(f"{base}/report.json?inbody=true", content=json.dumps(report))
-    site.put(f"{base}/sheet.png?inbody=true", content=b"\x89PNG")
+    items.update_fields(ctx, session, {"scanner/model": EVIL, "date": EVIL}, login="alice")
+    content.ensure_resource(ctx, session, 'R"><img src=x>', login="alice")
     return session.id
 
 
@@ -52,8 +50,13 @@ def test_the_first_page_greets_the_guest_as_xnatpy_expects(site: TestClient) -> 
     page = site.get("/")
     assert page.status_code == 200
     assert '<span id="user_info">Logged in as: <span style="color:red;">Guest</span>' in page.text
-    assert "P?format=html" not in page.text
+    assert 'href="/lethe/"' in page.text
     assert not page.text.lower().startswith(("<html", "<!doctype"))
+
+
+def test_the_first_page_sends_browsers_to_the_dashboard(site: TestClient) -> None:
+    answer = site.get("/", headers=BROWSER, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/lethe/")
 
 
 def test_login_opens_a_new_session_and_logout_ends_it(site: TestClient) -> None:
@@ -84,20 +87,6 @@ def test_a_form_of_another_site_is_refused(site: TestClient) -> None:
         assert site.post("/app/template/Login.vm", data=form, headers=headers).status_code == 403
 
 
-def test_projects_are_listed_by_right(site: TestClient, ctx: Context) -> None:
-    items.create_project(ctx, "OPEN", login="bob")
-    items.create_project(ctx, "HALF", login="bob")
-    access.set_visibility(ctx, "OPEN", "public")
-    access.set_visibility(ctx, "HALF", "protected")
-    text = site.get("/").text
-    assert 'href="/data/projects/OPEN?format=html"' in text
-    assert "HALF" in text
-    assert 'href="/data/projects/HALF' not in text
-    assert ">P<" not in text
-    enter(site, "alice")
-    assert ">P<" in site.get("/").text
-
-
 def test_a_browser_gets_a_page_and_a_program_gets_json(site: TestClient, ctx: Context) -> None:
     enter(site, "alice")
     assert site.get("/data/projects/P", headers=BROWSER).headers["content-type"].startswith("text/html")
@@ -113,7 +102,7 @@ def test_what_comes_from_data_is_escaped_wherever_it_is_shown(site: TestClient, 
     items.update_fields(ctx, project, {"name": EVIL, "description": EVIL, "keywords": EVIL}, login="alice")
     content.ensure_resource(ctx, project, 'R"><img src=x>', login="alice")
     enter(site, "alice")
-    number = session_with_verdict(site, ctx)
+    number = one_session(site, ctx)
     pages = [
         site.get("/"),
         site.get("/data/projects/P?format=html"),
@@ -126,86 +115,32 @@ def test_what_comes_from_data_is_escaped_wherever_it_is_shown(site: TestClient, 
     assert "&lt;script&gt;" in pages[2].text
 
 
-@pytest.mark.requirement("M-24")
-@pytest.mark.parametrize(
-    ("verdict", "words"),
-    [
-        ("pass", "Face removed"),
-        ("review", "A person must look"),
-        ("fail", "Not safe"),
-        ("ok", "Unknown verdict"),
-        (None, "Unknown verdict"),
-        (["pass"], "Unknown verdict"),
-    ],
-)
-def test_a_verdict_is_shown_with_its_picture(
-    site: TestClient, ctx: Context, verdict: object, words: str
-) -> None:
+def test_the_action_boxes_lead_to_the_dashboard(site: TestClient, ctx: Context) -> None:
     enter(site, "alice")
-    number = session_with_verdict(site, ctx, verdict)
-    text = site.get(f"/data/experiments/{number}?format=html").text
-    assert words in text
-    (address,) = re.findall(r'<img src="([^"]+)"', text)
-    assert site.get(address).content == b"\x89PNG"
-
-
-def test_the_worst_of_several_verdicts_counts_and_an_unknown_one_is_no_pass() -> None:
-    assert _worst(["pass", "review", "no-face"]) == "review"
-    assert _worst(["pass", "fail"]) == "fail"
-    assert _worst(["pass", "perhaps"]) == _worst([]) == "unknown"
-
-
-def test_commands_can_be_launched_by_editors_only(site: TestClient, ctx: Context) -> None:
-    site.auth = ("admin", "admin")
-    mounts = [{"name": "i", "writable": False, "path": "/input"}]
-    wrapper = {"name": "w-scan", "label": "Do it", "contexts": ["xnat:imageScanData"],
-               "external-inputs": [{"name": "scan", "type": "Scan", "required": True}]}  # fmt: skip
-    command = {"name": "w", "type": "docker", "image": "x:1", "version": "1", "schema-version": "1.0",
-               "command-line": "true", "mounts": mounts, "xnat": [wrapper]}  # fmt: skip
-    made = site.post("/xapi/commands", json=command)
-    assert made.status_code == 201, made.text
-    (number,) = (one["id"] for one in site.get(f"/xapi/commands/{made.json()}").json()["xnat"])
-    site.put(f"/xapi/wrappers/{number}/enabled")
-    site.put(f"/xapi/projects/P/wrappers/{number}/enabled")
-    site.auth = None  # type: ignore[assignment]
-    site.cookies.clear()
-    enter(site, "alice")
-    session = session_with_verdict(site, ctx)
+    session = one_session(site, ctx)
+    assert 'href="/lethe/#/c/P"' in (text := site.get("/data/projects/P?format=html").text)
+    assert item.OF_PROJECT in text
     address = f"/data/experiments/{session}?format=html"
-    text = site.get(address).text
-    assert f'data-address="/xapi/projects/P/wrappers/{number}/root/scan/launch"' in text
-    assert f'data-target="/archive/experiments/{session}/scans/1"' in text
+    assert f'href="/lethe/#/c/P/s/{session}"' in (text := site.get(address).text)
+    assert item.OF_SESSION in text
     access.set_visibility(ctx, "P", "public")
     site.cookies.clear()
     enter(site, "bob")
-    text = site.get(address).text
-    assert "Face" in text or "look" in text
-    assert "data-address" not in text
+    assert site.get(address).status_code == 200
+    assert "/lethe/#/c/P/s/" not in site.get(address).text
 
 
-def test_a_button_is_shown_only_where_the_matcher_fits(site: TestClient, ctx: Context) -> None:
-    site.auth = ("admin", "admin")
-    wrapper = {"name": "d-scan", "label": "Remove the face", "contexts": ["xnat:imageScanData"],
-               "external-inputs": [{"name": "scan", "type": "Scan", "required": True,
-                                    "matcher": "'NIFTI' in @.resources[*].label"}]}  # fmt: skip
-    command = {"name": "d", "type": "docker", "image": "x:1", "version": "1", "schema-version": "1.0",
-               "command-line": "true", "mounts": [], "xnat": [wrapper]}  # fmt: skip
-    made = site.post("/xapi/commands", json=command)
-    (number,) = (one["id"] for one in site.get(f"/xapi/commands/{made.json()}").json()["xnat"])
-    site.put(f"/xapi/wrappers/{number}/enabled")
-    site.put(f"/xapi/projects/P/wrappers/{number}/enabled")
-    session = session_with_verdict(site, ctx)
-    address = f"/data/experiments/{session}?format=html"
-    scan = f"/data/experiments/{session}/scans/1/resources/NIFTI"
-    site.delete(scan)
-    assert "Remove the face" not in site.get(address).text
-    assert site.put(f"{scan}/files/a.nii?inbody=true", content=b"n").status_code == 200
-    assert site.get(address).text.count(f"/wrappers/{number}/root/scan/launch") == 1
+def test_the_entries_have_the_words_of_the_plugin() -> None:
+    screens = Path(__file__).parents[3] / "plugin/resources/META-INF/resources/templates/screens"
+    project = screens / "xnat_projectData/actionsBox/LetheDashboard.vm"
+    session = screens / "xnat_imageSessionData/actionsBox/LetheDeface.vm"
+    assert f">{item.OF_PROJECT}</a>" in project.read_text()
+    assert f">{item.OF_SESSION}</a>" in session.read_text()
 
 
 def test_the_policy_forbids_everything_from_elsewhere(site: TestClient) -> None:
     enter(site, "alice")
-    for address in ("/", "/data/projects/P?format=html", "/app/template/Login.vm", "/pages/lethe.js"):
+    for address in ("/", "/data/projects/P?format=html", "/app/template/Login.vm", "/pages/lethe.css"):
         answer = site.get(address)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy

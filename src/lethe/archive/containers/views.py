@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from lethe.archive.containers import objects, registry, rights, runs
-from lethe.archive.containers.matcher import matches
+from lethe.archive.containers import registry, rights, runs
 from lethe.archive.containers.model import Wrapper
 from lethe.archive.containers.registry import Registered
 from lethe.archive.containers.runs import Run
 from lethe.archive.context import Context
-from lethe.archive.model import PROJECT, Item, User
+from lethe.archive.model import User
 from lethe.archive.types.table import is_a
 
 Json = dict[str, Any]
@@ -61,16 +59,6 @@ def available(ctx: Context, user: User, xsi_type: str, project: str = "") -> lis
             continue
         found.append(_summary(ctx, entry, project))
     return found
-
-
-def accepts(ctx: Context, summary: Mapping[str, Any], item: Item) -> bool:
-    """Return whether the root matcher of a listed wrapper fits an object."""
-    entry = registry.find_wrapper(ctx, int(summary["wrapper-id"]))
-    root = entry.wrapper.root if entry is not None else None
-    if root is None or not root.matcher:
-        return root is not None
-    lists = item.kind != PROJECT or any(f"@.{name}" in root.matcher for name in ("subjects", "sessions"))
-    return matches(root.matcher, objects.item_object(ctx, item, children=lists))
 
 
 def _summary(ctx: Context, entry: Registered, project: str) -> Json:

@@ -1,4 +1,4 @@
-"""Plain pages for people: projects, sessions, login. One style sheet, one script, nothing from elsewhere."""
+"""XNAT's own pages as far as they lead to the dashboard: front page, login, project, session. No script."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ from lethe.archive.context import Context
 from lethe.archive.model import Item, User
 from lethe.archive.pages import frame, login
 from lethe.archive.pages.home import home_page
-from lethe.archive.pages.project import project_page
-from lethe.archive.pages.session import session_page
+from lethe.archive.pages.item import project_page, session_page
 from lethe.archive.problem import Problem
-from lethe.archive.web.request import user_of
 
-__all__ = ["item_page", "project_page", "routes", "session_page", "wants_page"]
-
-_STATIC = {"lethe.css": "text/css", "lethe.js": "text/javascript"}
+__all__ = ["item_page", "routes", "wants_page"]
 
 
 def wants_page(form: str, accept: str) -> bool:
@@ -28,8 +24,8 @@ def wants_page(form: str, accept: str) -> bool:
     return form == "html" or (not form and accept.startswith("text/html"))
 
 
-def item_page(ctx: Context, user: User, item: Item, number: int = 1) -> Response:
-    """Return the page of a project or session; `number` is the page of a long list, from 1.
+def item_page(ctx: Context, user: User, item: Item) -> Response:
+    """Return the page of a project or session.
 
     Raises
     ------
@@ -37,7 +33,7 @@ def item_page(ctx: Context, user: User, item: Item, number: int = 1) -> Response
         400 for items that have no page of their own.
     """
     if item.kind == "project":
-        return project_page(ctx, user, item, number)
+        return project_page(ctx, user, item)
     if item.kind == "experiment":
         return session_page(ctx, user, item)
     raise Problem(400, "Only projects and sessions have a page.")
@@ -49,7 +45,7 @@ def routes(ctx: Context) -> list[Route]:
     async def home(request: Request) -> Response:
         if not login.is_logged_in(request) and ctx.settings.get("requireLogin"):
             return RedirectResponse(login.ADDRESS, 302)
-        return await to_thread.run_sync(home_page, ctx, user_of(request))
+        return await to_thread.run_sync(home_page, ctx, request)
 
     async def enter(request: Request) -> Response:
         if request.method == "POST":
@@ -62,17 +58,15 @@ def routes(ctx: Context) -> list[Route]:
     async def leave(request: Request) -> Response:
         return login.log_out(request)
 
-    async def static(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in _STATIC:
-            raise Problem(404)
-        body = (files(__package__ or "") / "static" / name).read_bytes()
-        headers = {**frame.HEADERS, "Cache-Control": "max-age=3600"}
-        return Response(body, headers=headers, media_type=_STATIC[name])
+    async def style(request: Request) -> Response:
+        body = (files(__package__ or "") / "static" / "lethe.css").read_bytes()
+        return Response(
+            body, headers={**frame.HEADERS, "Cache-Control": "max-age=3600"}, media_type="text/css"
+        )
 
     return [
         Route("/", home),
         Route(login.ADDRESS, enter, methods=["GET", "POST"]),
         Route("/app/action/LogoutUser", leave, methods=["POST"]),
-        Route("/pages/{name}", static),
+        Route(frame.STYLE, style),
     ]

@@ -1,4 +1,4 @@
-"""Addresses of items, resources and files, as pages link to them."""
+"""Addresses of items, of their resources, and of the dashboard's screens, as pages link to them."""
 
 from __future__ import annotations
 
@@ -6,32 +6,29 @@ from urllib.parse import quote
 
 from lethe.archive.model import Item, Resource
 
-_HTML = "?format=html"
+DASHBOARD = "/lethe/"
 
 
 def project(project_id: str) -> str:
     """Return the address of a project's page."""
-    return f"/data/projects/{quote(project_id, safe='')}{_HTML}"
+    return f"/data/projects/{_word(project_id)}?format=html"
 
 
-def session(item: Item) -> str:
-    """Return the address of a session's page."""
-    return f"/data/experiments/{quote(item.id, safe='')}{_HTML}"
+def overview(project_id: str) -> str:
+    """Return the address of a collection on the dashboard."""
+    return f"{DASHBOARD}#/c/{_word(project_id)}"
 
 
-def base(item: Item, session_item: Item | None = None) -> str:
-    """Return the address of an item, without a format."""
-    if item.kind == "scan" and session_item is not None:
-        return f"/data/experiments/{quote(session_item.id, safe='')}/scans/{quote(item.id, safe='')}"
-    word = {"project": "projects", "subject": "subjects"}.get(item.kind, "experiments")
-    return f"/data/{word}/{quote(item.id, safe='')}"
+def session_screen(project_id: str, session: Item) -> str:
+    """Return the address of a session on the dashboard."""
+    return f"{overview(project_id)}/s/{_word(session.id)}"
 
 
-def files(owner: str, resource: Resource) -> str:
+def files(item: Item, resource: Resource) -> str:
     """Return the address of the list of a resource's files."""
-    return f"{owner}/resources/{quote(resource.label, safe='')}/files{_HTML}"
+    kind = "projects" if item.kind == "project" else "experiments"
+    return f"/data/{kind}/{_word(item.id)}/resources/{_word(resource.label)}/files?format=html"
 
 
-def file(owner: str, resource: Resource, path: str) -> str:
-    """Return the address of one file."""
-    return f"{owner}/resources/{quote(resource.label, safe='')}/files/{quote(path)}"
+def _word(text: str) -> str:
+    return quote(text, safe="")

@@ -8,11 +8,11 @@ from lethe.archive.context import Context
 from lethe.archive.model import User
 from lethe.archive.pages.markup import Child, Markup, join, tag
 
-STYLE, SCRIPT = "/pages/lethe.css", "/pages/lethe.js"
+STYLE = "/pages/lethe.css"
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
-        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'"
     ),
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -33,7 +33,6 @@ def page(
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"{title} · {ctx.settings.site_id}"),
         tag("link", rel="stylesheet", href=STYLE),
-        tag("script", src=SCRIPT, defer=True),
     )
     body = tag(
         "body",
@@ -73,21 +72,9 @@ def _crumbs(crumbs: tuple[Crumb, ...], title: str) -> Markup:
     return tag("nav", tag("ol", links, here), class_="crumbs", aria_label="Where you are")
 
 
-def panel(title: str, *content: Child, hint: str = "", level: str = "h2") -> Markup:
+def panel(title: str, *content: Child) -> Markup:
     """Return a titled section."""
-    words = tag("p", hint, class_="hint") if hint else None
-    return tag("section", tag(level, title), words, *content, class_="panel")
-
-
-def rows(columns: list[str], cells: list[list[Child]], empty: str) -> Markup:
-    """Return a table, or a sentence when there are no rows."""
-    if not cells:
-        return tag("p", empty, class_="empty")
-    head = tag("thead", tag("tr", [tag("th", name, scope="col") for name in columns]))
-    body = tag("tbody", [tag("tr", [tag("td", cell) for cell in row]) for row in cells])
-    return tag(
-        "div", tag("table", head, body), class_="scroll", tabindex=0, role="region", aria_label="Table"
-    )
+    return tag("section", tag("h2", title), *content, class_="panel")
 
 
 def facts(pairs: list[tuple[str, Child]]) -> Markup:

@@ -1,41 +1,21 @@
-"""The first page: the projects one may see."""
+"""The front page: browsers go on to the dashboard, programs read who is logged in."""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
-from lethe.archive import access, items
 from lethe.archive.context import Context
-from lethe.archive.model import Item, User
 from lethe.archive.pages import addresses, frame
-from lethe.archive.pages.markup import Child, tag
-from lethe.governance.roles import Right
+from lethe.archive.pages.markup import tag
+from lethe.archive.web.request import user_of
 
 
-def home_page(ctx: Context, user: User) -> Response:
-    """Return the list of projects; protected ones are named to everybody."""
-    seen = access.readable_projects(ctx, user, Right.SEE)
-    readable = access.readable_projects(ctx, user, Right.READ)
-    shown = [project for project in items.many(ctx, "kind = 'project' ORDER BY id") if project.id in seen]
-    counts = _counts(ctx)
-    table = frame.rows(
-        ["Project", "Title", "Access", "Subjects", "Sessions"],
-        [_row(ctx, project, project.id in readable, counts) for project in shown],
-        "There is no project you may see." + (" Log in to see yours." if user.is_guest else ""),
-    )
-    heading = tag("h1", "Collections and projects")
+def home_page(ctx: Context, request: Request) -> Response:
+    """Send a browser to the dashboard; tell anybody else who is logged in and where the dashboard is."""
+    if request.headers.get("accept", "").startswith("text/html"):
+        return RedirectResponse(request.scope.get("root_path", "") + addresses.DASHBOARD, 302)
     lead = tag("p", str(ctx.settings.get("siteDescription") or ""), class_="lead")
-    return frame.page(ctx, user, "Projects", heading, lead, frame.panel("Projects", table))
-
-
-def _row(ctx: Context, project: Item, readable: bool, counts: dict[tuple[str, str], int]) -> list[Child]:
-    name: Child = tag("a", project.id, href=addresses.project(project.id)) if readable else project.id
-    numbers: list[Child] = [
-        counts.get((project.id, kind), 0) if readable else "–" for kind in ("subject", "experiment")
-    ]
-    return [name, project.data.get("name", ""), access.visibility(ctx, project.id).value, *numbers]
-
-
-def _counts(ctx: Context) -> dict[tuple[str, str], int]:
-    rows = ctx.store.read().execute("SELECT project, kind, COUNT(*) AS n FROM item GROUP BY project, kind")
-    return {(row["project"], row["kind"]): int(row["n"]) for row in rows}
+    link = tag("p", tag("a", "The dashboard", href=addresses.DASHBOARD))
+    heading = tag("h1", "Collections and projects")
+    return frame.page(ctx, user_of(request), "Projects", heading, lead, link)

@@ -147,7 +147,7 @@ def _resource(ctx: Context, owner: Item, resource: Resource) -> Tree:
 def document(call: Call, item: Item) -> Response:
     """Return an item in the asked format (JSON unless ``format`` says xml)."""
     if pages.wants_page(call.format, call.headers.get("accept", "")):
-        return pages.item_page(call.ctx, call.user, item, _page_number(call))
+        return pages.item_page(call.ctx, call.user, item)
     form = call.format or "json"
     if form == "json":
         shown = [to_json(gather(call.ctx, item, call.user))]
@@ -169,8 +169,3 @@ def _past(call: Call, item: Item) -> dict[str, Any]:
     found = to_json(tree)
     found["meta"]["isHistory"] = True
     return found
-
-
-def _page_number(call: Call) -> int:
-    text = call.query.get("page", "")
-    return int(text) if text.isdecimal() and len(text) < 7 else 1
