@@ -86,19 +86,21 @@ export function App() {
 }
 
 function Who({ who }: { who: Session | undefined }) {
+  useRoute(); // the way back after the login is the present view
   if (!who) return null;
   if (who.login === null) {
     return (
-      <a class="button" href={address("/app/template/Login.vm")}>
+      <a class="button" href={address("/app/template/Login.vm", { goal: location.pathname + location.hash })}>
         Log in
       </a>
     );
   }
   return (
-    <span class="login" title={who.isAdmin ? "Administrator of the site" : undefined}>
-      {who.login}
+    <form class="login" method="post" action={address("/app/action/LogoutUser")}>
+      <span title={who.isAdmin ? "Administrator of the site" : undefined}>{who.login}</span>
       {who.isAdmin && <span class="badge plain">admin</span>}
-    </span>
+      <button class="quiet">Log out</button>
+    </form>
   );
 }
 

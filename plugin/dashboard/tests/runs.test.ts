@@ -62,8 +62,8 @@ describe("a launch", () => {
     expect(faults({ ...found, root: "session" }, wrapper, { level: "3" }, ["/archive/x"])[""]).toContain("another kind");
   });
   it("offers de-facing first", () => {
-    const names = ["check-quality-session", "deface-session", "prepare-session"];
-    expect(defacingFirst(names.map((name) => ({ ...wrapper, name }))).map((one) => one.name)).toEqual(["prepare-session", "deface-session", "check-quality-session"]);
+    const names = ["check-quality-session", "deface-session", "deface-scan", "prepare-session"];
+    expect(defacingFirst(names.map((name) => ({ ...wrapper, name }))).map((one) => one.name)).toEqual(["prepare-session", "deface-scan", "deface-session", "check-quality-session"]);
   });
 });
 

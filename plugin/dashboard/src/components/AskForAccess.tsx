@@ -12,7 +12,7 @@ export function AskForAccess({ project, who }: { project: string; who: Session |
   if (!who) return null;
   if (who.login === null) {
     return (
-      <a class="button" href={address("/app/template/Login.vm")}>
+      <a class="button" href={address("/app/template/Login.vm", { goal: location.pathname + location.hash })}>
         Log in to ask for access
       </a>
     );

@@ -20,6 +20,8 @@ export interface Level {
 
 interface Choice {
   key: string;
+  /** Place of its level. */
+  at: number;
   level: Level;
   wrapper: Wrapper;
 }
@@ -36,7 +38,7 @@ export interface LaunchProps {
 export function LaunchDialog({ project, title, levels, onClose, onLaunched }: LaunchProps) {
   const choices = useLoad(async () => {
     const found = await Promise.all(levels.map(async (level) => ({ level, wrappers: level.targets.length ? await availableFor(project, level.types) : [] })));
-    return found.flatMap(({ level, wrappers }, at) => defacingFirst(wrappers).map((wrapper): Choice => ({ key: `${at} ${wrapper.id}`, level, wrapper })));
+    return found.flatMap(({ level, wrappers }, at) => defacingFirst(wrappers).map((wrapper): Choice => ({ key: `${at} ${wrapper.id}`, at, level, wrapper })));
   }, [project]);
   const [chosen, setChosen] = useState("");
   const [values, setValues] = useState<Record<string, string>>({});
@@ -53,7 +55,8 @@ export function LaunchDialog({ project, title, levels, onClose, onLaunched }: La
     const sample = (one: Choice) => form(project, one.wrapper, one.level.targets[0]!.uri);
     if (picked) return { choice: picked, form: await sample(picked) };
     let first: unknown;
-    for (const one of all.slice(0, 6)) {
+    const order = defacingFirst(all.map((one) => one.wrapper)).slice(0, 6);
+    for (const one of order.map((wrapper) => all.find((choice) => choice.wrapper === wrapper)!)) {
       try {
         return { choice: one, form: await sample(one) };
       } catch (problem) {
@@ -118,8 +121,8 @@ export function LaunchDialog({ project, title, levels, onClose, onLaunched }: La
             <span>Command</span>
             <select value={key} onChange={(event) => setChosen(event.currentTarget.value)}>
               {!key && <option value="">Looking for what fits…</option>}
-              {levels.map((level) => {
-                const own = choices.value!.filter((one) => one.level === level);
+              {levels.map((level, at) => {
+                const own = choices.value!.filter((one) => one.at === at);
                 return (
                   own.length > 0 && (
                     <optgroup key={level.name} label={level.name}>

@@ -116,12 +116,14 @@ export function Dialog({ title, children, onClose }: { title: string; children: 
   useEffect(() => {
     const target = box.current;
     target?.showModal();
+    (target?.querySelector<HTMLElement>("form input, form select, form textarea, .main") ?? target)?.focus();
     return () => target?.close();
   }, []);
   return (
     <dialog
       ref={box}
       aria-label={title}
+      tabIndex={-1}
       onCancel={(event) => {
         event.preventDefault();
         onClose();

@@ -60,20 +60,20 @@ export function Columns({ bars, height = 72, label }: { bars: readonly Bar[]; he
         })}
       </svg>
       {bars.length > 0 && (
-        <figcaption>
-          <span>{bars[0]!.label}</span>
-          {bars.length > 1 && <span>{bars[bars.length - 1]!.label}</span>}
+        <figcaption class={bars.length <= 8 ? "each" : ""}>
+          {(bars.length <= 8 ? bars : [bars[0]!, bars[bars.length >> 1]!, bars.at(-1)!]).map((bar) => (
+            <span key={bar.label}>{bar.label}</span>
+          ))}
         </figcaption>
       )}
     </figure>
   );
 }
 
-/** Counts of numbers in bins of a width. */
-export function bins(values: readonly number[], width: number): Bar[] {
+/** Counts of numbers in bins of a width; `range` is shown in any case. */
+export function bins(values: readonly number[], width: number, range?: readonly [number, number]): Bar[] {
   if (!values.length) return [];
-  let low = Infinity;
-  let high = -Infinity;
+  let [low, high] = range ?? [Infinity, -Infinity];
   for (const value of values) {
     low = Math.min(low, value);
     high = Math.max(high, value);

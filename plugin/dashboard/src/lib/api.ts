@@ -71,7 +71,7 @@ let quiet: () => void = () => {};
 /** When the first batch of a screen's requests is answered: what the frame itself asks for comes after it. */
 export const firstQuiet = new Promise<void>((done) => {
   quiet = () => setTimeout(() => reading === 0 && done(), 0);
-  setTimeout(() => quiet(), 400);
+  setTimeout(() => quiet(), 2_500); // a screen that asks for nothing
 });
 
 export async function read(path: string, params: Params = {}, signal?: AbortSignal): Promise<Response> {

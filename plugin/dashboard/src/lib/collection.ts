@@ -18,13 +18,11 @@ export interface Session {
   subject: string;
   site: string;
   xsiType: string;
-  date: string;
   /** Milliseconds. */
   arrived: number;
 }
 
 export interface QcRow {
-  label: string;
   session: string;
   scan: string;
   verdict: string;
@@ -32,7 +30,6 @@ export interface QcRow {
 }
 
 export interface RecordRow {
-  id: string;
   label: string;
   subject: string;
   status: string;
@@ -67,7 +64,7 @@ const list = (project: string, kind: "experiments" | "subjects") => `/data${path
 
 export function sessions(project: string): Promise<Session[]> {
   return once(`${project} sessions`, async () => {
-    const names = ["ID", "label", "subject_label", "acquisition_site", "xsiType", "date", "insert_date"] as const;
+    const names = ["ID", "label", "subject_label", "acquisition_site", "xsiType", "insert_date"] as const;
     const found = await rows(list(project, "experiments"), { xsiType: SESSION_TYPE, columns: names.join(",") }, names);
     return found.map((row) => ({
       id: row.ID,
@@ -75,7 +72,6 @@ export function sessions(project: string): Promise<Session[]> {
       subject: row.subject_label,
       site: row.acquisition_site,
       xsiType: row.xsiType,
-      date: row.date,
       arrived: moment(row.insert_date),
     }));
   });
@@ -84,11 +80,11 @@ export function sessions(project: string): Promise<Session[]> {
 /** The newest de-facing verdict of each scan. An archive without the plugin's types has none. */
 export function verdicts(project: string): Promise<QcRow[]> {
   return once(`${project} verdicts`, async () => {
-    const names = ["label", "session_ID", "insert_date", "scan_id", "verdict", "auto_verdict"] as const;
-    const columns = ["label", "session_ID", "insert_date", ...["scan_id", "verdict", "auto_verdict"].map((name) => `${QC_TYPE}/${name}`)];
+    const names = ["session_ID", "insert_date", "scan_id", "verdict", "auto_verdict"] as const;
+    const columns = ["session_ID", "insert_date", ...["scan_id", "verdict", "auto_verdict"].map((name) => `${QC_TYPE}/${name}`)];
     const found = await rows(list(project, "experiments"), { xsiType: QC_TYPE, columns: columns.join(",") }, names);
     return newestVerdicts(
-      found.map((row) => ({ label: row.label, session: row.session_ID, scan: row.scan_id, verdict: row.verdict || row.auto_verdict || "pending", at: row.insert_date })),
+      found.map((row) => ({ session: row.session_ID, scan: row.scan_id, verdict: row.verdict || row.auto_verdict || "pending", at: row.insert_date })),
     );
   });
 }
@@ -96,11 +92,10 @@ export function verdicts(project: string): Promise<QcRow[]> {
 export function records(project: string): Promise<RecordRow[]> {
   return once(`${project} records`, async () => {
     const typed = ["record_status", "age_years", "sex", "nihss_admission", "mrs_3m", "lost_followup"] as const;
-    const names = ["ID", "label", "subject_label", ...typed] as const;
-    const columns = ["ID", "label", "subject_label", ...typed.map((name) => `${RECORD_TYPE}/${name}`)];
+    const names = ["label", "subject_label", ...typed] as const;
+    const columns = ["label", "subject_label", ...typed.map((name) => `${RECORD_TYPE}/${name}`)];
     const found = await rows(list(project, "experiments"), { xsiType: RECORD_TYPE, columns: columns.join(",") }, names);
     return found.map((row) => ({
-      id: row.ID,
       label: row.label,
       subject: row.subject_label,
       status: row.record_status,

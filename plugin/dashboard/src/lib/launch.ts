@@ -49,8 +49,8 @@ export async function availableFor(project: string, types: readonly string[]): P
   return first.filter((one) => others.every((list) => list.some((other) => other.id === one.id)));
 }
 
-/** Whether a command belongs to de-facing, the best first: whole sessions, then single scans. */
-const DEFACING = ["prepare-session", "deface-session", "deface-scan"];
+/** De-facing first: all scans of a session in one run, then scan by scan, then one scan of a session. */
+const DEFACING = ["prepare-session", "deface-scan", "deface-session"];
 export function defacingFirst(found: readonly Wrapper[]): Wrapper[] {
   const rank = (one: Wrapper) => {
     const at = DEFACING.indexOf(one.name);

@@ -1,5 +1,11 @@
-// The screens and their tabs. Each is loaded when it is opened; a screen is the default export of its file.
+// The screens and their tabs; a screen is the default export of its file. What one opens first comes with the
+// start page, the others are loaded when they are opened.
 import type { ComponentType } from "preact";
+import Collections from "./collections";
+import Overview from "./overview";
+import Runs from "./runs";
+import Session from "./session";
+import Subjects from "./subjects";
 import type { Rights } from "../lib/session";
 import type { ScreenProps } from "../app";
 
@@ -7,14 +13,16 @@ type Loader = () => Promise<{ default: ComponentType<ScreenProps> }>;
 
 export type ScreenName = "collections" | "overview" | "subjects" | "session" | "review" | "clinical" | "runs" | "people" | "release";
 
+const at = (screen: ComponentType<ScreenProps>): Loader => () => Promise.resolve({ default: screen });
+
 export const screens: Record<ScreenName, Loader> = {
-  collections: () => import("./collections"),
-  overview: () => import("./overview"),
-  subjects: () => import("./subjects"),
-  session: () => import("./session"),
+  collections: at(Collections),
+  overview: at(Overview),
+  subjects: at(Subjects),
+  session: at(Session),
   review: () => import("./review"),
   clinical: () => import("./clinical"),
-  runs: () => import("./runs"),
+  runs: at(Runs),
   people: () => import("./people"),
   release: () => import("./release"),
 };

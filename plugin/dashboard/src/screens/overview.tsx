@@ -163,13 +163,13 @@ function Pictures({ project, lists, types }: { project: string; lists: Lists; ty
       {lists.records.length > 0 && (
         <>
           <Panel title="NIHSS at admission" aside={median(nihss) && `median ${median(nihss)}`}>
-            <Columns bars={histogram(nihss, 2)} label="NIHSS at admission" />
+            <Columns bars={histogram(nihss, 3, [0, 29])} label="NIHSS at admission" />
           </Panel>
           <Panel title="mRS at 3 months" aside={median(mrs) && `median ${median(mrs)}`}>
-            <Columns bars={histogram(mrs, 1)} label="mRS at 3 months" />
+            <Columns bars={histogram(mrs, 1, [0, 6])} label="mRS at 3 months" />
           </Panel>
           <Panel title="Age" aside={[median(ages) && `median ${median(ages)}`, sexes.map(([sex, total]) => `${sex} ${count(total)}`).join(", ")].filter(Boolean).join(" · ")}>
-            <Columns bars={histogram(ages, 5)} label="Age in years" />
+            <Columns bars={histogram(ages, 10, [20, 99])} label="Age in years" />
           </Panel>
         </>
       )}

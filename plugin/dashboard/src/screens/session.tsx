@@ -187,6 +187,10 @@ function columnsOf(project: string, session: string): Column<Row>[] {
           <a href={href(["c", project, "review"], { session, scan: row.id })} title={row.verdict.reviewer ? `by ${row.verdict.reviewer}` : "by the program"}>
             <Verdict value={row.verdict.verdict} />
           </a>
+        ) : made(row, "NIFTI_DEFACED") ? (
+          <a href={href(["c", project, "review"], { session, scan: row.id })} title="De-faced; nobody said yet whether it is safe">
+            <Badge tone="warn">waits</Badge>
+          </a>
         ) : (
           <span class="none">–</span>
         ),

@@ -43,12 +43,12 @@ export function bySite(sessions: readonly Session[]): [string, number][] {
   return [...seen].map(([site, subjects]): [string, number] => [site, subjects.size]).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 }
 
-/** Sessions that arrived in each of the last `most` months that have any, gaps included. */
-export function byMonth(sessions: readonly Session[], most = 24): Bar[] {
+/** Sessions that arrived in each month: at least `least` months, at most the last `most`, gaps included. */
+export function byMonth(sessions: readonly Session[], least = 6, most = 24): Bar[] {
   const months = sessions.map((one) => one.arrived).filter((at) => !Number.isNaN(at)).map((at) => new Date(at).getUTCFullYear() * 12 + new Date(at).getUTCMonth());
   if (!months.length) return [];
   const [low, high] = [months.reduce((a, b) => Math.min(a, b)), months.reduce((a, b) => Math.max(a, b))];
-  const first = Math.max(low, high - most + 1);
+  const first = Math.max(Math.min(low, high - least + 1), high - most + 1);
   const counts = new Array<number>(high - first + 1).fill(0);
   for (const month of months) if (month >= first) counts[month - first]! += 1;
   return counts.map((count, at) => ({ label: `${Math.floor((first + at) / 12)}-${String(((first + at) % 12) + 1).padStart(2, "0")}`, count }));
@@ -68,8 +68,8 @@ export function coverage(scans: readonly ScanRow[]): [string, number][] {
 
 const numbers = (values: readonly string[]) => values.filter((value) => value !== "").map(Number).filter((value) => Number.isFinite(value));
 
-export function histogram(values: readonly string[], width: number): Bar[] {
-  return bins(numbers(values), width);
+export function histogram(values: readonly string[], width: number, range?: readonly [number, number]): Bar[] {
+  return bins(numbers(values), width, range);
 }
 
 /** Middle value, empty for none. */
