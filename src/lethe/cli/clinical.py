@@ -23,8 +23,10 @@ from lethe.clinical import (
 from lethe.clinical.check import CheckReport, check_table
 from lethe.clinical.describe import as_markdown, as_redcap
 from lethe.clinical.eligibility import RuleSet, select
+from lethe.clinical.form import custom_form, template
 from lethe.clinical.noise import read_noise_key, write_noise_key
 from lethe.clinical.page import as_page
+from lethe.clinical.record import Record
 from lethe.clinical.redcap import Mapping
 from lethe.clinical.release import write_release
 from lethe.clinical.risk import assess
@@ -79,6 +81,21 @@ def show_dictionary(
         typer.echo(json.dumps(loaded.as_dict(), indent=2, ensure_ascii=False))
     else:
         typer.echo(as_markdown(loaded) if output is Form.MARKDOWN else as_redcap(loaded), nl=False)
+
+
+@app.command()
+def form(
+    project: Annotated[str, typer.Option(help="Project that gets the form; the whole site without.")] = "",
+    csv_table: Annotated[bool, typer.Option("--csv", help="Print an empty table (CSV) instead.")] = False,
+    dictionary: Dict = None,
+) -> None:
+    """Print the record as a custom form, for an XNAT (1.8.8 or newer) without the plugin.
+
+    Example: lethe clinical form --project STROKE > form.json, then PUT it to /xapi/customforms/save
+    """
+    record = Record.load(dictionary)
+    shown = template(record) if csv_table else json.dumps(custom_form(record, project), indent=1) + "\n"
+    typer.echo(shown, nl=False)
 
 
 @app.command()

@@ -71,3 +71,11 @@ def test_no_element_of_the_stroke_record_is_a_date(validator):
     lines = schema().split(f'complexType name="{clinical.element}"')[1].split("</xs:complexType>")[0]
     assert "xs:date" not in lines
     assert "xs:time" not in lines
+
+
+def test_the_readme_names_every_page_of_the_jar(sources):
+    text = (sources.plugin / "README.md").read_text("utf-8")
+    screens = sources.plugin / "resources" / "META-INF" / "resources" / "templates" / "screens"
+    pages = [path.relative_to(screens).as_posix() for path in screens.rglob("*.vm")]
+    assert len(pages) == 5
+    assert [page for page in pages if f"`{page}`" not in text] == []
