@@ -21,7 +21,7 @@ NOUNS = {
     "archive": "The embedded archive: serve, check, stats.",
     "clinical": "Clinical tables: dictionary, link, scramble.",
     "collection": "Collections as code: plan, apply, show, example.",
-    "command": "Commands of the Container Service: register, enable, launch, bulk, status, logs, kill.",
+    "command": "Commands of the Container Service: register, enable, launch, place, status, logs, kill.",
     "image": "Images: lane, convert, de-face.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
     "plugin": "The XNAT plugin: build, check, generate, release.",

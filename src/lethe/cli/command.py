@@ -16,6 +16,8 @@ from rich.table import Table
 
 from lethe.cli import _connection as connection
 from lethe.cli import _runs
+from lethe.cli._manifest import manifest
+from lethe.cli._pairs import pairs
 from lethe.errors import Misconfigured, Refused
 from lethe.xnat import bulk as launching
 from lethe.xnat import commands, overview, placing, runs, targets, verdicts
@@ -24,7 +26,7 @@ from lethe.xnat.client import Archive, connect
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Commands of the Container Service: register, enable, launch, bulk, status, logs, kill.",
+    help="Commands of the Container Service: register, enable, launch, bulk, place, status, logs, kill.",
     pretty_exceptions_enable=False,
 )
 console = Console()
@@ -170,7 +172,7 @@ def launch(
     """
     if everything == bool(objects):
         raise Misconfigured("objects", "Name objects, or say --all.", remedy="See --help for an example.")
-    given = _pairs(values)
+    given = pairs(values or [], "--set")
     with connect(url, user, connection.password(password_file)) as archive:
         chosen = commands.ready(archive, project, wrapper, given)
         scope = targets.Scope(project)
@@ -205,19 +207,12 @@ def bulk(
     of its scans. Ctrl-C stops the launching and the watching, not what runs; the same command goes on from
     there.
     """
-    given = _pairs(values)
+    given = pairs(values or [], "--set")
     with connect(url, user, connection.password(password_file)) as archive:
         scope = targets.scope_of(archive, project=project, session=session, subject=subject)
         chosen = commands.ready(archive, scope.project, wrapper, given)
         plan = planning.plan(archive, chosen, scope, again=again, skip_failed=skip_failed)
         _carry_out(archive, plan, scope, given, timeout, dry_run, output)
-
-
-def _pairs(values: list[str] | None) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values or []]
-    if not all(name and sign for name, sign, _ in pairs):
-        raise Misconfigured("set", "--set takes NAME=VALUE.", remedy="For example --set modality=ct")
-    return {name: value for name, _, value in pairs}
 
 
 def _carry_out(
@@ -395,3 +390,9 @@ def _killed(archive: Archive, project: str, number: str, dry_run: bool) -> str:
     if dry_run:
         return "would be ended"
     return "ended" if runs.kill(archive, project, number) else "had ended already"
+
+
+app.command(
+    epilog="Example: lethe command manifest xnat-containers/deface/command.json --folder "
+    "input=STROKE_INTAKE/arc001/A1B2_CT/SCANS/2/NIFTI --folder output=try-1 | kubectl create -f -"
+)(manifest)

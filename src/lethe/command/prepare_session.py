@@ -20,7 +20,7 @@ from lethe.command import clean_header, deface, dicom_to_nifti, nifti_to_dicom
 from lethe.command.harness import is_full, no_space, perform
 from lethe.command.inputs import counted, resource_files
 from lethe.command.limits import share_threads, workers
-from lethe.command.model import Command, Done, Job, Option, Output
+from lethe.command.model import LANE_RULES, Command, Done, Job, Option, Output
 from lethe.command.parallel import Failed, each
 from lethe.errors import Outcome, Refused, Unavailable
 from lethe.files import write_json
@@ -49,6 +49,9 @@ class _Scan:
 
 def work(job: Job) -> Done:
     """Prepare every scan of the session folder ``job.input`` into ``scans`` and ``report``."""
+    from lethe.image.lane import rules_of
+
+    rules_of(job.environment.get(LANE_RULES, ""))  # a mistake in them is none of a scan's
     scans = _scans(job)
     several = workers(len(scans), BYTES_EACH)
     job.say(f"input: {counted(scans, 'scan')} with DICOM, {several} at a time")
