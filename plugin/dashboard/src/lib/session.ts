@@ -53,8 +53,11 @@ const ROLES: Record<string, Role> = { owners: "owner", members: "member", collab
 /** The collections one may see, with the own role in each. */
 export function collections(): Promise<Collection[]> {
   return once("collections", async () => {
-    const answer = await readJson<ResultSet>("/data/projects", { format: "json", accessible: true });
-    return answer.ResultSet.Result.map(collection);
+    // the second list is of those that one may know of without being let in: protected ones, to ask for access
+    const lists = await Promise.all([true, false].map((accessible) => readJson<ResultSet>("/data/projects", { format: "json", accessible })));
+    const found = new Map<string, Collection>();
+    for (const row of lists.flatMap((one) => one.ResultSet.Result).map(collection)) if (!found.has(row.id)) found.set(row.id, row);
+    return [...found.values()].sort((one, other) => one.id.localeCompare(other.id));
   });
 }
 
