@@ -12,7 +12,7 @@ from lethe.errors import Misconfigured, Refused
 from lethe.plugin.check import check_jar
 from lethe.plugin.jar import pack
 from lethe.plugin.released import read_record
-from unit.plugin.conftest import METHODS, class_file
+from unit.plugin.conftest import METHODS, PROJECT, class_file
 
 XSD = "schemas/lethe/lethe.xsd"
 PROPERTIES = "META-INF/xnat/lethe-plugin.properties"
@@ -316,3 +316,8 @@ def test_packing_twice_gives_the_same_bytes_and_an_entry_for_every_folder(files)
         for name in names
         if name.startswith(folder) and name != folder
     )
+
+
+def test_ours_takes_nothing_away_from_the_last_release(tmp_path, files):
+    released = read_record(PROJECT / "plugin" / "released.json")
+    assert codes(write(tmp_path, files), released) == []
