@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from lethe.errors import Refused
+from lethe.errors import Misconfigured, Refused
+
+if TYPE_CHECKING:
+    from lethe.image.deface import SessionImage
 
 HELP = "Images: lane, convert, de-face, back to DICOM, check."
 app = typer.Typer(help=HELP, no_args_is_help=True)
@@ -65,23 +68,65 @@ def convert(
 
 @app.command(epilog="Example: lethe image deface head.nii.gz head-defaced.nii.gz --report report.json")
 def deface(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="NIfTI image of a head.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="De-faced NIfTI image.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="NIfTI image of a head, or a folder with those of a session.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="De-faced NIfTI image, or folder of them.")],
     mask_out: Annotated[Path | None, typer.Option(help="Write the mask of what was removed.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="Folder for before and after pictures.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write verdict and measures as JSON.")] = None,
     modality: Annotated[Literal["auto", "ct", "mr"], typer.Option(help="Kind of image.")] = "auto",
+    same_frame: Annotated[
+        bool,
+        typer.Option(help="The images of the folder share scanner coordinates: the best helps the others."),
+    ] = False,
     output: Output = "table",
 ) -> None:
-    """Remove the face from a CT or MR image; exit code 4 and no image when it cannot be trusted."""
-    from lethe.image.deface import deface_file
+    """Remove the face from a CT or MR image; exit code 4 and no image when it cannot be trusted.
 
+    With a folder, OUT and the options name folders, too.
+    """
+    from lethe.image.deface import deface_file, images_of_folder
+
+    if source.is_dir():
+        images = images_of_folder(
+            source,
+            target,
+            same_frame=same_frame,
+            modality=modality,
+            masks=mask_out,
+            pictures=pictures,
+            reports=report,
+        )
+        _deface_session(images, output)
+        return
+    if same_frame:
+        raise Misconfigured(
+            "one-image", "One image has no others to share with.", remedy="Name the folder of the session."
+        )
     outcome = deface_file(source, target, modality=modality, mask=mask_out, pictures=pictures, report=report)
     _show(outcome.as_dict(), output)
     if outcome.verdict == "fail":
         raise Refused(
             "deface-failed",
             "De-facing could not be trusted; nothing was written.",
+            remedy="Look at the reasons above; a person must decide.",
+        )
+
+
+def _deface_session(images: Sequence[SessionImage], output: str) -> None:
+    from rich.progress import Progress
+
+    from lethe.image.deface import deface_session
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("de-facing", total=2 * len(images))
+        results = deface_session(images, progress=lambda: progress.advance(task))
+    _show({result.image.source.name: result.as_dict() for result in results}, output)
+    if any(result.report is None or result.report.verdict == "fail" for result in results):
+        raise Refused(
+            "deface-failed",
+            "Not every image could be de-faced; nothing was written for those.",
             remedy="Look at the reasons above; a person must decide.",
         )
 

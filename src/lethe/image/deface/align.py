@@ -54,6 +54,8 @@ class Alignment:
         Best score among poses that differ, same measure.
     turned : bool
         The head does not lie as the header says: on its face or upside down.
+    shared_nmi : float or None
+        When the pose is that of another image of the session: how well the two images lie on one another.
     """
 
     to_mni: Affine
@@ -62,6 +64,7 @@ class Alignment:
     scales: tuple[float, float, float]
     runner_up: float
     turned: bool
+    shared_nmi: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,7 @@ class _Search:
     def __init__(self, head: Head, template: Template) -> None:
         grid, mask = head.grid, head.mask
         self._grid = grid
-        self._bins = _image_bins(head)
+        self._bins = image_bins(head)
         seen = np.argwhere(mask & grid.valid)
         heights = seen[:, 2] * grid.spacing + grid.affine[2, 3]
         self._top, self._bottom = float(heights.max()), float(heights.min())
@@ -296,7 +299,7 @@ def _ranked(
     return [poses[i] for i in np.argsort(scores, kind="stable")]
 
 
-def _image_bins(head: Head) -> NDArray[np.int64]:
+def image_bins(head: Head) -> NDArray[np.int64]:
     """Image values as bins; CT between fat and bone, MR up to the 99th percentile of the head."""
     soft = ndi.gaussian_filter(head.grid.values, 1.0)
     if head.modality is Modality.CT:

@@ -10,14 +10,15 @@ import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
-from .grid import Affine, Grid, Reducer
+from .grid import Affine, Array3, Grid, Reducer
 from .io import Volume, slabs
 from .morph import Mask
 from .pack import Sink
 from .plug import Plug
 from .scene import Scene
 
-REMOVED, PLUGGED = 1, 2
+REMOVED, PLUGGED, LEVELLED = 1, 2, 3
+_IN_MASK = np.array([0, 1, 2, 2], np.uint8)  # how the mask file shows them
 _FAR_MM = 400.0
 _STEP_VOXELS = 4_000_000
 
@@ -35,7 +36,8 @@ class Stencil:
     low : tuple of int
         First voxel of the box.
     labels : ndarray of uint8
-        1 removed, 2 filled, 0 untouched. `apply` clears the 2 where the first volume holds no air.
+        1 removed, 2 filled where it was air, 3 removed and filled, 0 untouched. `apply` clears the 2 where
+        the first volume holds no air.
     """
 
     low: tuple[int, int, int]
@@ -56,36 +58,38 @@ class Stencil:
         return window, self.labels[:, :, first - z : last - z]
 
 
-def make_stencil(volume: Volume, grid: Grid, remove: Mask, plug: Mask) -> Stencil:
+def make_stencil(volume: Volume, grid: Grid, remove: Array3, plug: Plug) -> Stencil:
     """Sample the masks of the grid at the voxels of the file.
 
     Parameters
     ----------
     volume : Volume
     grid : Grid
-        The grid of both masks.
-    remove, plug : ndarray of bool
-        Disjoint masks. Sideways and forward `remove` goes on beyond the grid: ghosts of the face lie there.
+        The grid of both.
+    remove : ndarray of float32
+        Above 0.5 is removed. Sideways and forward this goes on beyond the grid: ghosts of the face lie there.
+    plug : Plug
+        What may be filled.
 
     Returns
     -------
     Stencil
     """
-    low, high = _box(volume, grid, remove | plug)
+    low, high = _box(volume, grid, (remove > 0.5) | plug.fill)
     labels = np.zeros(np.maximum(high - low, 0), np.uint8, order="F")
     matrix = np.linalg.inv(grid.affine) @ volume.affine
     fields: list[tuple[int, NDArray[np.float32], _Mode]] = [
-        (PLUGGED, plug.astype(np.float32), "constant"),
-        (REMOVED, remove.astype(np.float32), "nearest"),
+        (PLUGGED, plug.fill.astype(np.float32), "constant"),
+        (REMOVED, remove, "nearest"),
     ]
     step = max(1, _STEP_VOXELS // max(1, labels.shape[0] * labels.shape[1]))
     for start in range(0, labels.shape[2], step):
         part = labels[:, :, start : start + step]
         corner = matrix[:3, 3] + matrix[:3, :3] @ (low + np.array([0, 0, start]))
         for label, field, mode in fields:
-            # trilinear weights sum to one: where `remove` has more than half, a disjoint mask such as the
-            # protected one has less, so that what is disjoint on the grid is disjoint in the file
             part[_sample(field, matrix[:3, :3], corner, part.shape, mode) > 0.5] = label
+        hollow = _sample(plug.level, matrix[:3, :3], corner, part.shape, "constant") > 0.5
+        part[hollow & (part == REMOVED)] = LEVELLED
     return Stencil((int(low[0]), int(low[1]), int(low[2])), labels)
 
 
@@ -213,14 +217,14 @@ def _pieces(scene: Scene, stencil: Stencil, plug: Plug, comparisons: list[Compar
             part[labels == REMOVED] = air
             if repeat == 0:  # the mask says what was filled, not what might have been
                 labels[(labels == PLUGGED) & (volume.values(part) >= plug.below)] = 0
-            part[labels == PLUGGED] = tissue
+            part[labels >= PLUGGED] = tissue
         for comparison in comparisons:
             comparison.add(repeat, start, before, stored)
         yield stored.tobytes(order="F")
 
 
 def write_mask(header: bytes, volume: Volume, stencil: Stencil, sink: Sink) -> None:
-    """Write the stencil as a mask image of the whole file: 1 removed, 2 filled where it was air."""
+    """Write the stencil as a mask image of the whole file: 1 removed, 2 filled with the value of tissue."""
     sink.write(header)
     nx, ny, nz = volume.spatial_shape
     for start in range(nz):
@@ -228,5 +232,5 @@ def write_mask(header: bytes, volume: Volume, stencil: Stencil, sink: Sink) -> N
         meeting = stencil.slab(start, 1)
         if meeting is not None:
             window, labels = meeting
-            layer[window] = labels
+            layer[window] = _IN_MASK[labels]
         sink.write(layer.tobytes(order="F"))

@@ -104,7 +104,9 @@ class Plan:
         )
 
 
-def make_plan(source: Path, *, modality: str = "auto", pictures: bool = False) -> Plan:
+def make_plan(
+    source: Path, *, modality: str = "auto", pictures: bool = False, pose: Alignment | None = None
+) -> Plan:
     """Read `source` and decide what to remove; nothing is written.
 
     Parameters
@@ -113,6 +115,8 @@ def make_plan(source: Path, *, modality: str = "auto", pictures: bool = False) -
     modality : {"auto", "ct", "mr"}
     pictures : bool
         Also keep the image at picture sharpness.
+    pose : Alignment, optional
+        Known from another image of the session (see `lethe.image.deface.session`).
 
     Returns
     -------
@@ -123,12 +127,14 @@ def make_plan(source: Path, *, modality: str = "auto", pictures: bool = False) -
     Refused
         When the file or what it shows cannot be worked on.
     """
-    scene = read_scene(open_volume(source), modality, picture_mm=PICTURE_MM if pictures else None)
-    head = find_head(scene)
+    volume = open_volume(source, thin=pose is not None)
+    scene = read_scene(volume, modality, picture_mm=PICTURE_MM if pictures else None)
+    head = find_head(scene, thin=pose is not None)
     template = Template.load()
-    pose = align(head, template)
-    if pose.nmi < NMI_NOTHING:
-        raise no_head()
+    if pose is None:
+        pose = align(head, template)
+        if pose.nmi < NMI_NOTHING:
+            raise no_head()
     protection = protect(head, template, pose)
     region = choose(head, pose, protection)
     return Plan(
@@ -163,7 +169,7 @@ def deface_file(
         of `source`, byte for byte, and so is every voxel outside the mask.
     modality : {"auto", "ct", "mr"}
     mask : Path, optional
-        Where to write what was done: 1 removed, 2 filled where it was air.
+        Where to write what was done: 1 removed, 2 filled with the value of tissue.
     pictures : Path, optional
         Folder for ``before.png``, ``after.png`` and ``sheet.png``. ``before.png`` shows the face.
     report : Path, optional
@@ -181,8 +187,15 @@ def deface_file(
     Misconfigured
         When source and target are the same file, or an output folder does not exist.
     """
-    _check_places(source, [path for path in (target, mask, report, pictures) if path is not None])
+    check_places(source, [path for path in (target, mask, report, pictures) if path is not None])
     plan = make_plan(source, modality=modality, pictures=pictures is not None)
+    return deface_plan(plan, target, mask=mask, pictures=pictures, report=report)
+
+
+def deface_plan(
+    plan: Plan, target: Path, *, mask: Path | None, pictures: Path | None, report: Path | None
+) -> DefaceReport:
+    """Carry out a plan; see `deface_file`."""
     result, after = _write(plan, target, mask)
     if result.verdict is Verdict.FAIL:
         return result
@@ -195,7 +208,13 @@ def deface_file(
     return result
 
 
-def _check_places(source: Path, outputs: list[Path]) -> None:
+def check_places(source: Path, outputs: list[Path]) -> None:
+    """Refuse outputs that would overwrite the source or lie in no folder.
+
+    Raises
+    ------
+    Misconfigured
+    """
     for path in outputs:
         if path.resolve() == source.resolve():
             raise Misconfigured(
@@ -214,7 +233,7 @@ def _write(plan: Plan, target: Path, mask: Path | None) -> tuple[DefaceReport, G
     if reason is not None and not plan.doubts():
         return _pass_on(plan, reason, target, mask), plan.scene.fine
     scene, grid = plan.scene, plan.head.grid
-    stencil = make_stencil(scene.volume, grid, plan.region.remove, plan.plug.fill)
+    stencil = make_stencil(scene.volume, grid, plan.region.field, plan.plug)
     spacing = scene.fine.spacing if scene.fine else SPACING_MM
     comparison = Comparison(scene, SPACING_MM, grid, plan.protection.brain)
     finer = [Comparison(scene, spacing)] if scene.fine else []
@@ -276,6 +295,8 @@ def judge_changes(plan: Plan, comparison: Comparison) -> DefaceReport:
     """Judge what really changed between source and result."""
     means, affine = comparison.changed.result()
     changed: Array3 = plan.head.grid.carry(means, affine, np.eye(4))
+    means, affine = comparison.after.result()
+    after: Array3 = plan.head.grid.carry(means, affine, np.eye(4), outside=plan.scene.air)
     effect = measure(
         plan.head,
         plan.template,
@@ -283,6 +304,7 @@ def judge_changes(plan: Plan, comparison: Comparison) -> DefaceReport:
         plan.protection,
         plan.expectation,
         changed,
+        after,
         comparison.watched_changed,
     )
     decision, reasons = verdict(plan.expectation, effect, plan.doubts())

@@ -17,6 +17,7 @@ from .scene import Modality, Scene
 _BORDER_MM = 18.0
 _REACH_MM = 280.0  # CTA starts at the aortic arch: nothing below this under the vertex is head
 _MINIMUM_ML = 250.0
+_THIN_ML = 60.0
 _SKIN_HU = -250.0
 _BONE_HU = 180.0
 _BONE_SHARE = 0.03  # a head is one fifth bone, a water bottle none
@@ -44,12 +45,14 @@ class Head:
     skin: float
 
 
-def find_head(scene: Scene) -> Head:
+def find_head(scene: Scene, *, thin: bool = False) -> Head:
     """Find the head and crop the grid to it.
 
     Parameters
     ----------
     scene : Scene
+    thin : bool
+        Take less than a head: a slab whose pose another image knows.
 
     Returns
     -------
@@ -68,7 +71,8 @@ def find_head(scene: Scene) -> Head:
     low, high = _box(rough, 6)
     part = grid.crop(low, high)
     mask = _ct_mask(part) if scene.modality is Modality.CT else _mr_mask(part, skin)
-    if mask.sum() * grid.voxel_ml < _MINIMUM_ML or not _like_a_head(part, mask, scene.modality):
+    least = _THIN_ML if thin else _MINIMUM_ML
+    if mask.sum() * grid.voxel_ml < least or not (thin or _like_a_head(part, mask, scene.modality)):
         raise no_head()
     low, high = _box(mask, int(_BORDER_MM / grid.spacing))
     top = int(np.argwhere(mask.any(axis=(0, 1))).max())

@@ -98,13 +98,15 @@ class Volume:
         return self.dtype.type(int(np.clip(round(number), limits.min, limits.max)))
 
 
-def open_volume(path: Path) -> Volume:
+def open_volume(path: Path, *, thin: bool = False) -> Volume:
     """Read the header of a NIfTI file and refuse what cannot be de-faced.
 
     Parameters
     ----------
     path : Path
         ``.nii`` or ``.nii.gz``, NIfTI-1 or NIfTI-2, single file.
+    thin : bool
+        Also take a slab too thin to be matched by itself.
 
     Returns
     -------
@@ -127,7 +129,9 @@ def open_volume(path: Path) -> Volume:
     slope, intercept = _scaling_of(header)
     shape = tuple(int(n) for n in header.get_data_shape())
     dtype = header.get_data_dtype()
-    _refuse_unsuitable(shape, dtype, affine)
+    _refuse_unsuitable(shape, dtype)
+    if not thin:
+        _refuse_thin(shape, affine)
     extended = any(raw[int(header["sizeof_hdr"]) :][:1])
     return Volume(path, raw, shape, dtype, affine, slope, intercept, forms, extended)
 
@@ -216,7 +220,7 @@ def _scaling_of(header: Any) -> tuple[float, float]:
     return slope, intercept if np.isfinite(intercept) else 0.0
 
 
-def _refuse_unsuitable(shape: tuple[int, ...], dtype: np.dtype[Any], affine: NDArray[np.float64]) -> None:
+def _refuse_unsuitable(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if dtype.fields is not None:
         raise Refused(
             "colour",
@@ -227,18 +231,21 @@ def _refuse_unsuitable(shape: tuple[int, ...], dtype: np.dtype[Any], affine: NDA
         raise Refused(
             "complex", "The image holds complex numbers.", remedy="Convert the magnitude image instead."
         )
-    if len(shape) < 3 or min(shape[:3]) < 2:
+    if len(shape) < 3 or min(shape[:3]) < 2 or min(shape) < 1:
         raise Refused(
             "one-slice",
             "The image is a single slice.",
             remedy="Leave localisers out, or give the whole series.",
         )
+
+
+def _refuse_thin(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
     sides = np.sqrt((affine[:3, :3] ** 2).sum(axis=0)) * np.asarray(shape[:3])
-    if min(shape[:3]) < _MINIMUM_VOXELS or sides.min() < _MINIMUM_EXTENT_MM or min(shape) < 1:
+    if min(shape[:3]) < _MINIMUM_VOXELS or sides.min() < _MINIMUM_EXTENT_MM:
         raise Refused(
             "small-volume",
             f"The image is thinner than {_MINIMUM_EXTENT_MM:.0f} mm or {_MINIMUM_VOXELS} slices.",
-            remedy="Use the session's mask of a fuller series, or keep this series back.",
+            remedy="De-face the session as a whole, so that a fuller series helps; or keep this series back.",
         )
 
 

@@ -14,7 +14,7 @@ from .grid import Array3
 from .head import Head
 from .morph import Mask, depth, distance_to
 from .protect import Protection
-from .region import Region, tissue
+from .region import Region, air_below, tissue
 from .scene import Modality
 from .template import Template
 
@@ -156,6 +156,7 @@ def measure(
     protection: Protection,
     expectation: Expectation,
     changed: Array3,
+    after: Array3,
     brain_changed: int,
 ) -> Effect:
     """Measure the effect on the head's grid.
@@ -169,6 +170,8 @@ def measure(
     expectation : Expectation
     changed : ndarray of float32
         Share of voxels that changed in each grid cell.
+    after : ndarray of float32
+        The result on the head's grid.
     brain_changed : int
         Voxels of the file that changed inside the brain.
 
@@ -181,12 +184,12 @@ def measure(
     away = distance_to(gone, head.grid.spacing)
     clearance = float(away[brain].min()) if brain.any() and gone.any() else float("inf")
     skin = expectation.skin
-    after = front(head.grid, tissue(head) & head.mask & ~gone, template, pose)
+    left = front(head.grid, (after > air_below(head)) & head.mask, template, pose)
     return Effect(
         brain_changed=brain_changed,
         clearance_mm=clearance,
         skin_removed=float((gone & skin).sum() / skin.sum()) if skin.any() else 1.0,
-        front_moved=expectation.front.moved(after, MOVED_MM),
+        front_moved=expectation.front.moved(left, MOVED_MM),
         removed_ml=float((gone & tissue(head)).sum()) * head.grid.voxel_ml,
     )
 
@@ -267,6 +270,7 @@ def as_numbers(
         "air_ahead": _rounded(expectation.air_ahead),
         "air_behind": _rounded(expectation.air_behind),
         "turned": pose.turned,
+        "shared_nmi": None if pose.shared_nmi is None else round(pose.shared_nmi, 4),
         "face_present": round(expectation.face_present, 3),
         "recession_mm": expectation.front.recession_mm,
         "front_moved": _rounded(effect.front_moved),

@@ -19,6 +19,7 @@ from .scene import Modality
 from .template import Template
 
 _BONE_HU = 180.0
+_BRAIN_HU = -30.0
 _GUARD_MM = 7.0
 
 
@@ -87,7 +88,8 @@ def _skull_space(head: Head, expected: Array3) -> Mask:
     """The space inside the skull that overlaps the expected brain most."""
     spacing = head.grid.spacing
     bone = closed(ndi.gaussian_filter(head.grid.values, 0.4) > _BONE_HU, 2.5, spacing)
-    free = head.mask & ~bone
+    # the fat behind the eyes and the air of the sinuses keep the orbits out: their walls are thin as paper
+    free = head.mask & ~bone & (ndi.gaussian_filter(head.grid.values, 0.6) > _BRAIN_HU)
     # a ball of 7 mm passes neither the orbital fissures nor the foramina of the skull base
     core = opened(free, 7.0, spacing) & dilate(expected > 0.5, 12.0, spacing)
     labels, count = ndi.label(core)

@@ -145,7 +145,7 @@ def _slices(plan: Plan, stage: _Stage) -> list[tuple[str, Colour]]:
     grid, head = stage.after, plan.head
     masks = [
         (plan.protection.keep & head.mask, _BLUE),
-        (plan.plug.fill, _YELLOW),
+        (plan.plug.fill | ((plan.plug.level > 0.5) & plan.region.remove), _YELLOW),
         (plan.region.remove, _RED),
     ]
     carried = [

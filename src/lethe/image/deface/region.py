@@ -19,6 +19,8 @@ from .scene import Modality
 _HEIGHTS = (-140.0, -90.0, -45.0, -25.0, 0.0, 14.0)
 _DEPTHS = (38.0, 40.0, 44.0, 50.0, 66.0, 84.0)
 _TOP, _BOTTOM = 14.0, -168.0
+_SCALP, _UNLIMITED = 5.0, 60.0
+_SMOOTH_MM = 2.0
 _BESIDE = 10  # grid cells, more than the radius of the opening
 
 
@@ -30,6 +32,8 @@ class Region:
     ----------
     remove : ndarray of bool
         Face and ears, protected voxels left out; the air in front of the face included.
+    field : ndarray of float32
+        The same without steps, to be sampled between grid points: what goes lies above 0.5.
     sector : ndarray of bool
         Where a face is expected, whatever is protected.
     coordinates : tuple of ndarray
@@ -37,6 +41,7 @@ class Region:
     """
 
     remove: Mask
+    field: Array3
     sector: Mask
     coordinates: tuple[Array3, Array3, Array3]
 
@@ -72,11 +77,25 @@ def choose(head: Head, pose: Alignment, protection: Protection) -> Region:
     # a smooth cut shows nothing of the face and triggers no detector
     remove = smoothed(sector, 3.0, spacing) > 0.5
     remove |= _ears(head, x, y, z)
-    # forehead and temples: only the scalp, whatever the template says
-    shallow_only = (z > -24.0) | ((np.abs(x) > 46.0) & (z > -62.0) & (y > -5.0))
-    remove &= ~(shallow_only & (protection.skin_depth > 5.0))
+    remove &= protection.skin_depth <= _deepest(x, y, z)
     remove &= ~protection.keep
-    return Region(remove, sector, (x, y, z))
+    # steps and ledges of the grid would look like eyes and mouths; 2 mm are far less than the brain's margin
+    field = smoothed(remove, _SMOOTH_MM, spacing)
+    field[protection.brain] = 0.0
+    return Region(field > 0.5, field, sector, (x, y, z))
+
+
+def _deepest(x: Array3, y: Array3, z: Array3) -> Array3:
+    """How deep under the skin (mm) may be cut: at forehead and temples the scalp only, with no sharp edge."""
+    forehead = np.interp(z, (-34.0, -25.0, -17.0), (_UNLIMITED, 12.0, _SCALP))
+    temple = np.maximum.reduce(
+        [
+            np.interp(np.abs(x), (40.0, 48.0), (_UNLIMITED, _SCALP)),
+            np.interp(z, (-68.0, -60.0), (_UNLIMITED, _SCALP)),
+            np.interp(y, (-9.0, -3.0), (_UNLIMITED, _SCALP)),
+        ]
+    )
+    return np.asarray(np.minimum(forehead, temple), np.float32)
 
 
 def _ears(head: Head, x: Array3, y: Array3, z: Array3) -> Mask:
@@ -90,6 +109,9 @@ def _ears(head: Head, x: Array3, y: Array3, z: Array3) -> Mask:
 
 def tissue(head: Head) -> Mask:
     """Voxels that are not air."""
-    if head.modality is Modality.CT:
-        return np.asarray(head.grid.values > head.skin - 50.0)
-    return np.asarray(head.grid.values > head.skin)
+    return np.asarray(head.grid.values > air_below(head))
+
+
+def air_below(head: Head) -> float:
+    """Value up to which a voxel is air."""
+    return head.skin - 50.0 if head.modality is Modality.CT else head.skin
