@@ -99,7 +99,11 @@ def bundled_profile(name: str) -> Path:
         There is no packaged profile of that name.
     """
     if name not in _PLACES or name == "routing":
-        raise Misconfigured("profile-name", f"There is no packaged profile {name!r}.")
+        raise Misconfigured(
+            "profile-name",
+            f"There is no packaged profile {name!r}.",
+            remedy=f"Use one of {', '.join(sorted(set(_PLACES) - {'routing'}))}.",
+        )
     return _packaged(f"profiles/{name}.yaml")
 
 
