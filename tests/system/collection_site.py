@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -93,20 +92,22 @@ class CollectionSite:
             collections.apply_plan(archive, planned, who, why="test")
         return planned
 
-    def everything(self) -> dict[str, Any]:
-        """Return what must stay the same when something was refused: projects, people, records, trail."""
-        found: dict[str, Any] = {}
-        for row in self.rq("GET", "/data/projects?format=json").json()["ResultSet"]["Result"]:
-            project = row["ID"]
-            base = f"/data/projects/{project}"
-            found[project] = [
-                row,
-                self.rq("GET", f"{base}/users?format=json").json(),
-                self.rq("GET", f"{base}/accessibility").text,
-                self.rq("GET", f"{base}/config/lethe/collection?contents=true").text,
-                self.rq("GET", f"{base}/resources/ACCESS_TRAIL/files?format=json").text,
-            ]
-        return json.loads(json.dumps(found))
+    def everything(self, *names: str) -> list[Any]:
+        """Return what must stay the same when something was refused.
+
+        That is all projects with their names, and of the named collections people, visibility, records, trail.
+        """
+        found: list[Any] = [self.rq("GET", "/data/projects?format=json").json()]
+        for project in [one for name in names for one in (name, f"{name}_INTAKE")]:
+            for path in (
+                "users?format=json",
+                "accessibility",
+                "config/lethe/collection?contents=true",
+                "resources/ACCESS_TRAIL/files?format=json",
+            ):
+                answer = self.rq("GET", f"/data/projects/{project}/{path}")
+                found.append([answer.status_code, answer.text])
+        return found
 
 
 def fresh() -> str:
@@ -114,11 +115,11 @@ def fresh() -> str:
     return "C" + uuid.uuid4().hex[:8].upper()
 
 
-def file_data(name: str, **changes: Any) -> dict[str, Any]:
+def file_data(collection: str, **changes: Any) -> dict[str, Any]:
     """Return a small collection file: one centre with everything signed, all three roles."""
     return {
-        "collection": name,
-        "name": f"Collection {name}",
+        "collection": collection,
+        "name": f"Collection {collection}",
         "description": "A test",
         "centres": {"ZRH": {"name": "Zurich", "agreement": dict(SIGNED), "ethics": dict(ETHICS)}},
         "people": {

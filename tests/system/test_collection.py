@@ -60,7 +60,7 @@ def test_the_second_apply_changes_nothing(site, monkeypatch):
     name = fresh()
     data = full_data(name)
     assert len(site.apply(data).plan.changes) >= 20
-    before = site.everything()
+    before = site.everything(name)
     with site.archive() as archive:
         sent = writes(archive, monkeypatch)
         who = records.caller(archive)
@@ -68,7 +68,7 @@ def test_the_second_apply_changes_nothing(site, monkeypatch):
         collections.apply_plan(archive, again, who, why="test")
     assert not again.plan.differs
     assert sent == []
-    assert site.everything() == before
+    assert site.everything(name) == before
 
 
 def test_plan_apply_show_and_drift_on_the_command_line(site):
@@ -85,7 +85,6 @@ def test_plan_apply_show_and_drift_on_the_command_line(site):
     shown = site.lethe("collection", "show", name)
     again = site.file(yaml.safe_load(shown.stdout))
     assert site.lethe("collection", "plan", again, "--exit-code").returncode == 0
-    assert site.lethe("collection", "show", again).stdout == shown.stdout
     assert site.rq("PUT", f"/data/projects/{name}/accessibility/public").status_code == 200
     drift = site.lethe("collection", "plan", file, "--exit-code")
     assert drift.returncode == 6
@@ -96,7 +95,7 @@ def test_a_plan_is_what_is_then_done(site):
     """Random collections on the real archive end exactly where the pure model says."""
 
     @settings(
-        derandomize=True, max_examples=6, deadline=None, phases=[Phase.generate],
+        derandomize=True, max_examples=4, deadline=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(definitions(), definitions())
@@ -364,11 +363,11 @@ def test_an_owner_applies_changes_without_being_administrator(site):
     assert refused.value.code == "own-role"
 
 
-@pytest.mark.parametrize("login", ["member", "collaborator", "stranger", "curator"])
-def test_others_cannot_apply(site, login):
+def test_others_cannot_apply(site):
     name = fresh()
     site.apply(file_data(name))
-    before = site.everything()
-    with pytest.raises(Refused):
-        site.apply(file_data(name, visibility="public"), login=login)
-    assert site.everything() == before
+    before = site.everything(name)
+    for login in ("member", "collaborator", "stranger", "curator"):
+        with pytest.raises(Refused):
+            site.apply(file_data(name, visibility="public"), login=login)
+    assert site.everything(name) == before

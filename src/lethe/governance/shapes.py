@@ -190,7 +190,10 @@ class Named:
         """Return the mapping."""
         if not isinstance(value, dict):
             raise Fault("value", path, "this must be a mapping of names")
-        return {self.name(key, (*path, key)): self.shape(one, (*path, key)) for key, one in value.items()}
+        for key in value:
+            if self.name(key, (*path, key)) != key:
+                raise Fault("value", (*path, key), "this name has spaces that do not count", "Remove them.")
+        return {key: self.shape(one, (*path, key)) for key, one in value.items()}
 
 
 @dataclass(frozen=True, slots=True)

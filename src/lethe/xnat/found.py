@@ -6,7 +6,7 @@ from typing import Any
 
 from lethe.governance.collection import Collection
 from lethe.governance.definition import EVENTS
-from lethe.governance.roles import Visibility
+from lethe.governance.roles import GROUPS, Visibility
 from lethe.governance.state import COLLECTION, INTAKE, PLACES, Entry, Value
 from lethe.xnat import projects, records
 from lethe.xnat.client import Archive
@@ -78,7 +78,8 @@ def _project(archive: Archive, project: str, place: str) -> dict[Entry, Value]:
     level = archive.request("GET", f"{base}/accessibility", "read the visibility").text.strip()
     found[Entry("visibility", place)] = level
     for login, role in projects.roles(archive, project).items():
-        found[Entry("role", place, login)] = role
+        if role in GROUPS:  # a custom group is not for a collection file to say
+            found[Entry("role", place, login)] = role
     if place == INTAKE:
         code = archive.request("GET", f"{base}/prearchive_code", "read the prearchive mode").text.strip()
         found[Entry("arrival", place)] = _ARRIVAL.get(code, code)

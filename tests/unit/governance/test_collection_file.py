@@ -49,6 +49,7 @@ def test_what_is_left_out_is_the_safe_way():
         (START + "automation:\n  r: {event: session-archived, command: x}\n", "not-enabled", "line 5"),
         (START.replace("{coll", "{centre: ZRH, coll"), "unknown-centre", "line 3"),
         (START.replace("intake: owner", "intake: member"), "no-owner", "line 2"),
+        (START + 'fields: {" funding": x}\n', "value", "line 4"),
         ("people: {}\n", "missing-key", "line 1"),
         ("", "value", ""),
         ("- a\n", "value", "line 1"),
