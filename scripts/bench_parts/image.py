@@ -1,12 +1,12 @@
-"""De-face every head and what hospitals do to heads; brains lost, faces found after, seconds, MB; two peers.
+"""De-face heads and what hospitals do to heads: brain lost, faces found after, seconds, MB; two peers.
 
-Each case runs `lethe image deface` in a process of its own. Brain masks come from deepbet (MR), from Hounsfield
-units without any template (CT) or from the drawing (phantoms). Faces are looked for before and after by four
-public detectors (MTCNN, dlib, MediaPipe, Haar cascades) on pictures of the skin from five angles. quickshear is
-given the brain mask; pydeface's approach is its own average head and face mask, matched with SimpleITK where it
-calls FLIRT. The peers set removed voxels to 0, which is water in CT: there the benchmark puts air instead, to
-their favour. They and the detectors are installed into a virtual environment that is thrown away; `--peers`
-names a folder that keeps it for the next run.
+Each case runs `lethe image deface` in a process of its own. Brain masks come from deepbet (MR), from
+Hounsfield units without any template (CT) or from the drawing (phantoms). Faces are looked for before and
+after by four public detectors (MTCNN, dlib, MediaPipe, Haar cascades) on pictures of the skin from five
+angles. quickshear is given the brain mask; pydeface's approach is its own average head and face mask, matched
+with SimpleITK where it calls FLIRT. The peers set removed voxels to 0, which is water in CT: there the
+benchmark puts air instead, to their favour. They and the detectors are installed into a virtual environment
+that is thrown away; `--peers` names a folder that keeps it for the next run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ import time
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,9 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from bench_parts import image_views
-from bench_parts.image_heads import Image, Mask, heads, variants, write
+from bench_parts.image_heads import Image, Mask, heads, write
+from bench_parts.image_table import OURS, QUICKSHEAR, TEMPLATE, Result, report
+from bench_parts.image_variants import variants
 from lethe.image.deface.render import View
 
 PACKAGES = (
@@ -42,36 +43,7 @@ PACKAGES = (
 ALONE = ("facenet-pytorch==2.6.0", "pydeface==2.1.0")  # their own dependencies are older or not needed
 QUICK = ("ct_cranium|mr_sub3_T1w|phantom", "as it is|5 mm|turned|top 100")
 SIDE_BY_SIDE = "as it is|^5 mm|oblique|chin cut"
-OURS, QUICKSHEAR, TEMPLATE = "lethe", "quickshear", "pydeface's template"
 SEES = Path(__file__).with_name("image_peers.py")
-
-
-@dataclass
-class Result:
-    """One tool on one image."""
-
-    head: str
-    variant: str
-    tool: str
-    verdict: str = ""
-    reasons: list[str] = field(default_factory=list)
-    brain_lost: int | None = None
-    moved: float | None = None
-    before: list[dict[str, float]] = field(default_factory=list)
-    after: list[dict[str, float]] = field(default_factory=list)
-    seconds: float = 0.0
-    megabytes: float = 0.0
-    measures: dict[str, Any] = field(default_factory=dict)
-
-    def misses(self) -> list[str]:
-        """Return every face that was found after de-facing, and every lost voxel of the brain."""
-        found = [f"{self.brain_lost} brain voxels lost"] if self.brain_lost else []
-        sighted = {name for view in self.before for name in view}
-        for angle, view in zip(image_views.ANGLES, self.after, strict=False):
-            for name, score in view.items():
-                also = "" if name in sighted else ", which saw none before"
-                found.append(f"a face at {angle:+.0f} degrees for {name} ({score}){also}")
-        return found
 
 
 class Peers:
@@ -81,9 +53,13 @@ class Peers:
         self.python, self.wheels = python, wheels
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the server)
         self._process = subprocess.Popen(
-            [python, SEES, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
+            [python, SEES, "serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
             env=_plain_environment(),
-        )  # fmt: skip
+        )
 
     def ask(self, **request: Any) -> Any:
         """Send one request and wait for its answer."""
@@ -311,79 +287,9 @@ def _run(
         results += (fresh := bench.run(make(whole), name, others=others))
         left = (time.perf_counter() - start) / number * (len(work) - number) / 60
         said = "; ".join(fresh[0].misses()) or "nothing missed"
-        say(
-            f"{number}/{len(work)} {whole.name}, {name}: {fresh[0].verdict}, {said} (about {left:.0f} min left)"
-        )
+        case = f"{number}/{len(work)} {whole.name}, {name}"
+        say(f"{case}: {fresh[0].verdict}, {said} (about {left:.0f} min left)")
     return results
-
-
-def _count(found: list[dict[str, float]]) -> int:
-    return sum(len(view) for view in found)
-
-
-def _line(result: Result) -> str:
-    lost = "-" if result.brain_lost is None else str(result.brain_lost)
-    moved = "-" if result.moved is None else f"{result.moved:.0%}"
-    skin, middle = result.measures.get("skin_removed"), result.measures.get("front_moved")
-    shares = f"{'-' if skin is None else f'{skin:.0%}':>6}{'-' if middle is None else f'{middle:.0%}':>8}"
-    faces = f"{_count(result.before):>4} ->{_count(result.after):>3}"
-    return (
-        f"{result.head:17} {result.variant:23} {result.tool:20} {result.verdict:8}{lost:>7}{moved:>7}{shares}"
-        f" {faces:>11}{result.seconds:7.1f}{result.megabytes:6.0f}  {', '.join(result.reasons)}"
-    )
-
-
-def report(results: list[Result]) -> None:
-    """Print the table, every miss and the comparison."""
-    print(
-        f"{'head':17} {'variant':23} {'tool':20} {'verdict':8}{'brain':>7}{'moved':>7}{'skin':>6}{'middle':>8}"
-        f" {'faces':>11}{'s':>7}{'MB':>6}  reasons"
-    )
-    for result in results:
-        print(_line(result))
-    print(
-        "\nbrain: voxels of the independent mask that changed; moved: frontal surface that lies more than 4 mm"
-        " further back; skin, middle: facial skin removed and eyes, nose, mouth more than 8 mm back, as the"
-        " report says; faces: detections of 4 detectors from 5 angles"
-    )
-    ours = [result for result in results if result.tool == OURS]
-    print("\nMisses of lethe (a result under review stays in the intake project):")
-    missed = [(result, result.misses()) for result in ours]
-    for result, misses in missed:
-        for miss in misses:
-            print(f"  {result.head}, {result.variant} [{result.verdict}]: {miss}")
-    if not any(misses for _, misses in missed):
-        print("  none")
-    released = [result for result in ours if result.verdict in ("pass", "no-face")]
-    print(
-        f"\n{len(ours)} images: "
-        + ", ".join(
-            f"{sum(r.verdict == v for r in ours)} {v}"
-            for v in ("pass", "no-face", "review", "fail", "refused")
-        )
-        + f"; among {len(released)} that may be released: {sum(r.brain_lost or 0 for r in released)} brain voxels"
-        f" lost, faces found on {sum(bool(_count(r.after)) for r in released)}"
-    )
-    _compare(results)
-
-
-def _compare(results: list[Result]) -> None:
-    shared = {(r.head, r.variant) for r in results if r.tool != OURS}
-    if not shared:
-        return
-    print(f"\nSide by side on {len(shared)} images (medians; sums for brain and faces):")
-    print(
-        f"{'tool':20}{'brain lost':>11}{'images':>8}{'faces after':>12}{'images':>8}{'moved':>7}{'s':>7}{'MB':>7}"
-    )
-    for tool in (OURS, QUICKSHEAR, TEMPLATE):
-        these = [r for r in results if r.tool == tool and (r.head, r.variant) in shared]
-        moved = [r.moved for r in these if r.moved is not None]
-        print(
-            f"{tool:20}{sum(r.brain_lost or 0 for r in these):>11}{sum(bool(r.brain_lost) for r in these):>8}"
-            f"{sum(_count(r.after) for r in these):>12}{sum(bool(_count(r.after)) for r in these):>8}"
-            f"{statistics.median(moved) if moved else 0:>7.0%}{statistics.median(r.seconds for r in these):>7.1f}"
-            f"{statistics.median(r.megabytes for r in these):>7.0f}"
-        )
 
 
 if __name__ == "__main__":

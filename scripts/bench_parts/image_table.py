@@ -1,0 +1,111 @@
+"""What the image benchmark prints: one line for each result, every miss, the comparison."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench_parts import image_views
+
+OURS, QUICKSHEAR, TEMPLATE = "lethe", "quickshear", "pydeface's template"
+VERDICTS = ("pass", "no-face", "review", "fail", "refused")
+
+
+@dataclass
+class Result:
+    """One tool on one image."""
+
+    head: str
+    variant: str
+    tool: str
+    verdict: str = ""
+    reasons: list[str] = field(default_factory=list)
+    brain_lost: int | None = None
+    moved: float | None = None
+    before: list[dict[str, float]] = field(default_factory=list)
+    after: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    megabytes: float = 0.0
+    measures: dict[str, Any] = field(default_factory=dict)
+
+    def misses(self) -> list[str]:
+        """Return every face that was found after de-facing, and every lost voxel of the brain."""
+        found = [f"{self.brain_lost} brain voxels lost"] if self.brain_lost else []
+        sighted = {name for view in self.before for name in view}
+        for angle, view in zip(image_views.ANGLES, self.after, strict=False):
+            for name, score in view.items():
+                also = "" if name in sighted else ", which saw none before"
+                found.append(f"a face at {angle:+.0f} degrees for {name} ({score}){also}")
+        return found
+
+
+def _count(found: list[dict[str, float]]) -> int:
+    return sum(len(view) for view in found)
+
+
+def _line(result: Result) -> str:
+    lost = "-" if result.brain_lost is None else str(result.brain_lost)
+    moved = "-" if result.moved is None else f"{result.moved:.0%}"
+    skin, middle = result.measures.get("skin_removed"), result.measures.get("front_moved")
+    shares = f"{'-' if skin is None else f'{skin:.0%}':>6}{'-' if middle is None else f'{middle:.0%}':>8}"
+    faces = f"{_count(result.before):>4} ->{_count(result.after):>3}"
+    return (
+        f"{result.head:17} {result.variant:23} {result.tool:20} {result.verdict:8}{lost:>7}{moved:>7}{shares}"
+        f" {faces:>11}{result.seconds:7.1f}{result.megabytes:6.0f}  {', '.join(result.reasons)}"
+    )
+
+
+def report(results: list[Result]) -> None:
+    """Print the table, every miss and the comparison."""
+    print(
+        f"{'head':17} {'variant':23} {'tool':20} {'verdict':8}{'brain':>7}{'moved':>7}{'skin':>6}"
+        f"{'middle':>8} {'faces':>11}{'s':>7}{'MB':>6}  reasons"
+    )
+    for result in results:
+        print(_line(result))
+    print(
+        "\nbrain: voxels of the independent mask that changed; moved: frontal surface that lies more than"
+        " 4 mm further back;\nskin, middle: facial skin removed and eyes, nose, mouth more than 8 mm back, as"
+        " the report says;\nfaces: detections of 4 detectors from 5 angles"
+    )
+    ours = [result for result in results if result.tool == OURS]
+    print("\nMisses of lethe (a result under review stays in the intake project):")
+    missed = [(result, result.misses()) for result in ours]
+    for result, misses in missed:
+        for miss in misses:
+            print(f"  {result.head}, {result.variant} [{result.verdict}]: {miss}")
+    if not any(misses for _, misses in missed):
+        print("  none")
+    released = [result for result in ours if result.verdict in ("pass", "no-face")]
+    counts = ", ".join(f"{sum(r.verdict == v for r in ours)} {v}" for v in VERDICTS)
+    lost, seen = sum(r.brain_lost or 0 for r in released), sum(bool(_count(r.after)) for r in released)
+    print(f"\n{len(ours)} images: {counts}")
+    print(f"{len(released)} may be released: {lost} brain voxels lost, a face found on {seen} of them")
+    print("\nPictures with a face, before and after, by detector:")
+    for name in sorted({name for r in ours for view in (*r.before, *r.after) for name in view}):
+        before, after = (
+            sum(name in view for found in each for view in found)
+            for each in ([r.before for r in released], [r.after for r in released])
+        )
+        print(f"  {name:12}{before:>5} ->{after:>4}")
+    _compare(results)
+
+
+def _compare(results: list[Result]) -> None:
+    shared = {(r.head, r.variant) for r in results if r.tool != OURS}
+    if not shared:
+        return
+    print(f"\nSide by side on {len(shared)} images (medians; sums for brain and faces):")
+    heading = f"{'brain lost':>11}{'images':>8}{'faces after':>12}{'images':>8}{'moved':>7}{'s':>7}{'MB':>7}"
+    print(f"{'tool':20}{heading}")
+    for tool in (OURS, QUICKSHEAR, TEMPLATE):
+        these = [r for r in results if r.tool == tool and (r.head, r.variant) in shared]
+        moved = statistics.median([r.moved for r in these if r.moved is not None] or [0.0])
+        seconds = statistics.median(r.seconds for r in these)
+        megabytes = statistics.median(r.megabytes for r in these)
+        brains, faces = [r.brain_lost or 0 for r in these], [_count(r.after) for r in these]
+        print(
+            f"{tool:20}{sum(brains):>11}{sum(map(bool, brains)):>8}{sum(faces):>12}{sum(map(bool, faces)):>8}"
+            f"{moved:>7.0%}{seconds:>7.1f}{megabytes:>7.0f}"
+        )
