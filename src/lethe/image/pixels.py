@@ -37,6 +37,10 @@ class Planes:
         self._instances = {instance.path: instance for instance in instances}
         self._decoded: dict[Path, NDArray[Any]] = {}
         self._decoding = threading.Lock()
+        # One piece of memory: the system hands out a large one faster than many small ones.
+        size = sum(instance.rows * instance.columns * 4 * instance.declared_frames for instance in instances)
+        self._room = np.empty(min(size, _MOST_KEPT), np.uint8)
+        self._taken, self._taking = 0, threading.Lock()
         self._kept: dict[tuple[Path, int], NDArray[Any]] = {}
 
     def __call__(self, frame: Frame) -> NDArray[Any]:
@@ -53,12 +57,18 @@ class Planes:
     def turned(self, frame: Frame) -> NDArray[Any]:
         """Return the values as the converter stores them: last row first, little endian, contiguous.
 
-        They are kept for the call that asks for them next, as long as there are not too many.
+        They are kept for the call that asks for them next, as long as there is room.
         """
         plane = self._read(frame)[::-1]
-        turned: NDArray[Any] = np.ascontiguousarray(plane, plane.dtype.newbyteorder("<"))
-        if len(self._kept) * turned.nbytes < _MOST_KEPT:
-            self._kept[frame.path, frame.index] = turned
+        dtype = plane.dtype.newbyteorder("<")
+        with self._taking:
+            start, end = self._taken, self._taken + plane.nbytes
+            if end > self._room.size:
+                return np.ascontiguousarray(plane, dtype)
+            self._taken = end
+        turned = self._room[start:end].view(dtype).reshape(plane.shape)
+        turned[:] = plane
+        self._kept[frame.path, frame.index] = turned
         return turned
 
     def _read(self, frame: Frame) -> NDArray[Any]:
