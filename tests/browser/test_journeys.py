@@ -28,11 +28,8 @@ def test_a_researcher_launches_defacing_watches_reviews_and_downloads(desk, serv
     dialog = page.get_by_role("dialog")
     command = dialog.get_by_label("Command")
     expect(command.locator("option", has_text="Remove the face").first).to_be_attached()
-    options = command.locator("option")
-    names = [options.nth(at).inner_text() for at in range(options.count())]
-    scan_wise = [
-        options.nth(at).get_attribute("value") for at, name in enumerate(names) if name == "Remove the face"
-    ]
+    options = command.locator("option").evaluate_all("all => all.map((one) => [one.value, one.textContent])")
+    scan_wise = [value for value, name in options if name == "Remove the face"]
     command.select_option(scan_wise[-1])
     dialog.get_by_role("button", name="Launch").click()
     expect(dialog.locator(".badge", has_text="Complete")).to_be_visible(timeout=RUN_MS)

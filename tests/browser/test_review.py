@@ -75,7 +75,8 @@ def test_a_reader_judges_by_keys_and_a_second_reader_adds_never_overwrites(desk,
     assert "sagittal" in mine["reviewed_views"]
     assert quality(served, first) == "unusable"
     page.keyboard.press("u")
-    expect(page.get_by_text("fail stored")).to_have_count(0)
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    expect(page.get_by_text("Storing")).to_have_count(0)
     assert said(served, first)[label]["verdict"] == "pending"
     assert quality(served, first) == "usable"
     settled(page)

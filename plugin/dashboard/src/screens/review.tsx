@@ -7,7 +7,7 @@ import { useLoad } from "../lib/load";
 import { SignedOut } from "../lib/signed-out";
 import { change } from "../lib/url";
 import { faults } from "./clinical/record";
-import { bareItem, collect, qcRecord, record, unrecorded, type Collected } from "./review/data";
+import { bareItem, collect, qcRecord, record, unrecorded, type Collected, type Shown } from "./review/data";
 import { Judge } from "./review/Judge";
 import { NO_MARKS, remarksText, residualWord, type Marks } from "./review/marks";
 import { itemsOf, queueFor, sampleOf, type Item } from "./review/queue";
@@ -106,7 +106,7 @@ function Desk({ found, item, next, reader, blind, given, setGiven, queue, onOpen
   const [marks, setMarks, clearMarks] = useDraft<Marks>(`review ${found.project} ${item.key}`, NO_MARKS);
   const [view, setView] = useState<View>("all");
   const [views, setViews] = useState<ReadonlySet<View>>(new Set(["all"]));
-  const [quality, setQuality] = useState<string>();
+  const [shown, setShown] = useState<Shown>();
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
   const [objection, setObjection] = useState("");
@@ -125,7 +125,7 @@ function Desk({ found, item, next, reader, blind, given, setGiven, queue, onOpen
     setBusy(true);
     setError(undefined);
     try {
-      const done = await give(found, item, reader, verdict, { ...marks, remarks: remarksText(marks) }, [...views], quality ?? "", given);
+      const done = await give(found, item, reader, verdict, { ...marks, remarks: remarksText(marks) }, [...views], shown, given);
       clearMarks();
       setGiven([...given.filter((one) => one.item.key !== item.key), done]);
       onOpen(next);
@@ -172,7 +172,7 @@ function Desk({ found, item, next, reader, blind, given, setGiven, queue, onOpen
 
   return (
     <div class="desk">
-      <Judge found={found} item={item} next={next} blind={blind} view={view} onView={turn} marks={marks} onMarks={setMarks} onQuality={setQuality} />
+      <Judge found={found} item={item} next={next} blind={blind} view={view} onView={turn} marks={marks} onMarks={setMarks} onShown={setShown} />
       {objection && (
         <p class="refusal" role="alert">
           {objection}

@@ -17,7 +17,7 @@ interface Props {
   onView: (view: View) => void;
   marks: Marks;
   onMarks: (marks: Marks) => void;
-  onQuality: (quality: string) => void;
+  onShown: (shown: Shown) => void;
 }
 
 interface Loaded {
@@ -48,12 +48,12 @@ async function loadNow(found: Collected, item: Item, wanted: string): Promise<Lo
   return { shown, name, images: { before, after, mask } };
 }
 
-export function Judge({ found, item, next, blind, view, onView, marks, onMarks, onQuality }: Props) {
+export function Judge({ found, item, next, blind, view, onView, marks, onMarks, onShown }: Props) {
   const [wanted, setWanted] = useState("");
   const { value, error, reload } = useLoad(() => load(found, item, wanted), [found.project, item.key, wanted]);
   useEffect(() => {
     if (!value) return;
-    onQuality(value.shown.quality);
+    onShown(value.shown);
     // the images of the next one are fetched while this one is looked at; a failure shows when it is opened
     if (next) load(found, next, "").catch(() => undefined);
   }, [value, next?.key]);

@@ -1,7 +1,7 @@
 // Giving a verdict and taking it back.
 import { Refused } from "../../lib/api";
 import { forget } from "../../lib/load";
-import { autoVerdict, putAssessment, putQuality, qualityOf, record, type Collected, type Report } from "./data";
+import { autoVerdict, putAssessment, putQuality, qualityOf, record, type Collected, type Report, type Shown } from "./data";
 import { residualWord, type Marks } from "./marks";
 import { ownLabel, type Assessment, type Item } from "./queue";
 
@@ -27,7 +27,7 @@ function statement(item: Item, reader: string, verdict: string, marks: Marks, vi
     auto_verdict: autoVerdict(item, report),
     face_residual: residualWord(marks.residual),
     brain_damage: marks.brain,
-    removed_ml: machine?.removedMl ?? "",
+    removed_ml: machine?.removedMl || report?.removedMl || "",
     brain_kept_percent: machine?.brainKept ?? "",
     residual_face_score: machine?.score ?? "",
     reviewer: reader,
@@ -45,7 +45,7 @@ export async function give(
   verdict: string,
   marks: Marks,
   views: readonly string[],
-  quality: string,
+  shown: Shown | undefined,
   given: readonly Given[],
 ): Promise<Given> {
   if (!item.machine && found.defaced.includes(item.key)) {
@@ -57,10 +57,10 @@ export async function give(
   const earlier = given.filter((one) => one.item.key === item.key).map((one) => said(one));
   const { label, isNew } = ownLabel(item, reader, [...found.assessments, ...earlier]);
   const before = [...found.assessments, ...earlier].filter((one) => one.label === label).at(-1);
-  await putAssessment(found.project, item, { label, isNew, values: statement(item, reader, verdict, marks, views) });
+  await putAssessment(found.project, item, { label, isNew, values: statement(item, reader, verdict, marks, views, shown?.report) });
   await putQuality(found.project, item, qualityOf(verdict));
   forget(`${found.project} `);
-  return { item, verdict, label, reader, verdictBefore: before?.verdict ?? "", qualityBefore: quality };
+  return { item, verdict, label, reader, verdictBefore: before?.verdict ?? "", qualityBefore: shown?.quality ?? "" };
 }
 
 /** What was given on this page, as the next load of the queue would show it. */
