@@ -26,6 +26,8 @@ NOUNS = {
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
     "plugin": "The XNAT plugin: build, check, generate, release.",
     "profile": "Header profiles: apply, lint, audit, rehearse, compile, describe.",
+    "send": "Clean a folder with a site kit and send it to the centre over HTTPS.",
+    "site": "Sites: kit for a hospital, check of a kit or an installed CTP.",
 }
 
 
@@ -72,5 +74,5 @@ def main() -> None:
         from rich.markup import escape
 
         text = escape(str(outcome))  # the code in brackets is not markup
-        Console(stderr=True).print(f"[bold red]lethe:[/] {text}", highlight=False, markup=True)
+        Console(stderr=True).print(f"[bold red]lethe:[/] {text}", highlight=False, markup=True, soft_wrap=True)
         sys.exit(outcome.exit_code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pydicom
@@ -173,8 +173,13 @@ def import_zip(
     return len(waiting)
 
 
-def archive_sessions(archive: Archive, project: str) -> int:
-    """Build and archive every session that waits in the prearchive of `project`.
+def archive_sessions(archive: Archive, project: str, *, labels: Collection[str] | None = None) -> int:
+    """Build and archive the sessions that wait in the prearchive of `project`.
+
+    Parameters
+    ----------
+    labels : collection of str, optional
+        Only the sessions of these names; without it all of them.
 
     Returns
     -------
@@ -182,6 +187,7 @@ def archive_sessions(archive: Archive, project: str) -> int:
         Number of sessions archived.
     """
     rows = archive.rows(f"/data/prearchive/projects/{project}", "list the prearchive")
+    rows = [row for row in rows if labels is None or row["name"] in labels]
     for row in rows:
         archive.request("POST", f"/data{row['url']}", "build a session", params={"action": "build"})
         archive.request(
