@@ -95,7 +95,7 @@ class CollectionSite:
     def everything(self, *names: str) -> list[Any]:
         """Return what must stay the same when something was refused.
 
-        That is all projects with their names, and of the named collections people, visibility, records, trail.
+        All projects with their names, and of the named collections people, visibility, records, trail.
         """
         found: list[Any] = [self.rq("GET", "/data/projects?format=json").json()]
         for project in [one for name in names for one in (name, f"{name}_INTAKE")]:
