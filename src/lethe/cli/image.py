@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -42,24 +44,18 @@ def lane(
 @app.command(epilog="Example: lethe image convert study/head nifti/")
 def convert(
     dicom: Annotated[Path, typer.Argument(help="Folder with the files of one series.")],
-    out: Annotated[Path, typer.Argument(help="Folder for image.nii.gz and image.json.")],
+    out: Annotated[Path, typer.Argument(help="New or empty folder for image.nii.gz and image.json.")],
     rules: Rules = None,
     output: Output = "table",
     dry_run: Annotated[bool, typer.Option(help="Convert and check, but keep nothing.")] = False,
 ) -> None:
     """Convert a series to NIfTI if its lane allows, and prove that nothing was lost."""
-    import tempfile
-
     from lethe.image.convert import convert_series
     from lethe.image.lane import project_rules
 
     table = project_rules(rules) if rules else None
-    if dry_run:
-        with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
-            result = convert_series(dicom, Path(folder), rules=table)
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        result = convert_series(dicom, out, rules=table)
+    with _target(out, dry_run=dry_run) as folder, _busy("converting and checking"):
+        result = convert_series(dicom, folder, rules=table)
     facts: dict[str, object] = {**result.lane.as_dict(), "files": [path.name for path in result.files]}
     if result.conservation is not None:
         facts["conservation"] = result.conservation.as_dict()
@@ -135,22 +131,19 @@ def _deface_session(images: Sequence[SessionImage], output: str) -> None:
 def rebuild(
     dicom: Annotated[Path, typer.Argument(help="Folder with the cleaned objects of one series.")],
     images: Annotated[Path, typer.Argument(help="De-faced NIfTI image, or the folder with all of them.")],
-    out: Annotated[Path, typer.Argument(help="Folder for the new objects.")],
+    out: Annotated[Path, typer.Argument(help="New or empty folder for the new objects.")],
     qc: Annotated[Path, typer.Option(help="What deface reported: verdict, mask, provenance.")],
     output: Output = "table",
     dry_run: Annotated[bool, typer.Option(help="Rebuild and check, but keep nothing.")] = False,
 ) -> None:
     """Put de-faced images back into DICOM objects of the kind they came from."""
-    import tempfile
-
     from lethe.image.rebuild import cleared, nifti_files, rebuild_series
 
     found = nifti_files(images)
-    clearance = cleared(found, qc)
-    with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
-        target = Path(folder) if dry_run else out
-        target.mkdir(parents=True, exist_ok=True)
-        rebuilt = rebuild_series(dicom, found, target, method=clearance.method, masks=clearance.masks)
+    with _busy("rebuilding and reading again"):
+        clearance = cleared(found, qc)
+        with _target(out, dry_run=dry_run) as folder:
+            rebuilt = rebuild_series(dicom, found, folder, method=clearance.method, masks=clearance.masks)
     _show({"verdict": clearance.verdict, **rebuilt.as_dict()}, output)
 
 
@@ -168,6 +161,37 @@ def check(
     if sheet is not None and report.sheet is not None:
         write_bytes(sheet, report.sheet)
     _show(report.as_dict(), output)
+
+
+@contextmanager
+def _target(out: Path, *, dry_run: bool) -> Iterator[Path]:
+    """Give an empty folder: `out`, gone again if the work fails, or one that does not outlive a dry run."""
+    if dry_run:
+        with tempfile.TemporaryDirectory(prefix="lethe-") as name:
+            yield Path(name)
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise Misconfigured(
+            "output-not-empty",
+            "The output folder is not empty, or no folder.",
+            remedy="Name a new or an empty folder, so that results of two runs never mix.",
+        )
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield out
+    finally:
+        # What holds nothing after the work was refused, or forbidden by the lane, was made in vain.
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def _busy(what: str) -> Iterator[None]:
+    """Show on a terminal that work goes on."""
+    with Console(stderr=True).status(f"{what} ..."):
+        yield
 
 
 def _show(facts: Mapping[str, object], output: str) -> None:

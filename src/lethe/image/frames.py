@@ -5,11 +5,13 @@ Only headers are read. No value of a patient is kept: geometry, scaling, numberi
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lethe.errors import Refused
 from lethe.image.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Header, read_header
 from lethe.image.mosaic import grid_of, tile_places
 from lethe.image.values import Vector, clock, number, vector, whole, word, words
@@ -145,15 +147,27 @@ def dicom_files(folder: Path) -> list[Path]:
 
     Catalogue files of the archive, hidden files and the record that our own commands put beside objects
     are left out; everything else counts, so that a damaged object is noticed and not skipped.
+
+    Raises
+    ------
+    Refused
+        ``unreadable-folder``.
     """
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not path.name.startswith(".")
-        and not path.name.endswith("_catalog.xml")
-        and path.name != "provenance.json"
-    )
+
+    def refuse(error: OSError) -> None:
+        # A folder that is passed over in silence would take its slices with it.
+        raise Refused(
+            "unreadable-folder", "A folder cannot be read.", remedy="Give the right to read all of it."
+        ) from error
+
+    found = []
+    for place, _, names in os.walk(folder, onerror=refuse, followlinks=True):
+        found += [
+            Path(place, name)
+            for name in names
+            if not name.startswith(".") and not name.endswith("_catalog.xml") and name != "provenance.json"
+        ]
+    return sorted(path for path in found if path.is_file())
 
 
 def read_instances(files: Sequence[Path]) -> tuple[list[Instance], list[Path]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -16,7 +19,8 @@ from kit import cranium, vendor
 from kit.people import Person
 from kit.phantom import Tissue, Volume, draw, head
 from lethe.cli.image import app
-from lethe.errors import Refused
+from lethe.errors import Misconfigured, Outcome, Refused
+from lethe.image.frames import dicom_files
 
 
 def test_the_phantom_is_the_same_for_the_same_seed_and_has_a_face() -> None:
@@ -88,3 +92,76 @@ def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_four(
     assert done.returncode == 4
     assert "one-slice" in done.stderr
     assert person.family not in done.stderr
+
+
+def _study(root: Path, written: dict[str, Path], kind: str) -> Path:
+    """Write an input that cannot be converted."""
+    folder = root / "in"
+    if kind == "mixed modalities":
+        shutil.copytree(written["ct"], folder / "a")
+        shutil.copytree(written["mr"], folder / "b")
+        for path in (folder / "b").iterdir():
+            dataset = pydicom.dcmread(path)
+            dataset.SeriesInstanceUID = "1.2.3"
+            dataset.save_as(path)
+    elif kind != "not there":
+        shutil.copytree(written["ct"], folder)
+        files = sorted(folder.iterdir())
+        if kind == "truncated":
+            files[3].write_bytes(files[3].read_bytes()[:900])
+        else:
+            for path in files:
+                path.unlink()
+        if kind == "no DICOM":
+            (folder / "notes.txt").write_text("nothing")
+    return folder
+
+
+@pytest.mark.requirement("E-73")
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("not there", "no-input-folder"),
+        ("empty", "no-dicom"),
+        ("no DICOM", "no-dicom"),
+        ("truncated", "corrupt-instance"),
+        ("mixed modalities", "several-series"),
+    ],
+)
+def test_bad_input_is_named_and_leaves_no_folder_behind(
+    tmp_path: Path, written: dict[str, Path], kind: str, code: str
+) -> None:
+    source, target = _study(tmp_path, written, kind), tmp_path / "new" / "nifti"
+    for line in (["convert", str(source), str(target)], ["lane", str(source)]):
+        outcome = CliRunner().invoke(app, line).exception
+        assert isinstance(outcome, Outcome)
+        assert outcome.code == code
+        assert outcome.remedy
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.requirement("E-73")
+def test_results_of_two_runs_never_mix(tmp_path: Path, written: dict[str, Path]) -> None:
+    target = tmp_path / "nifti"
+    assert CliRunner().invoke(app, ["convert", str(written["mr"]), str(target)]).exit_code == 0
+    before = {path.name: path.read_bytes() for path in target.iterdir()}
+    outcome = CliRunner().invoke(app, ["convert", str(written["ct"]), str(target)]).exception
+    assert isinstance(outcome, Misconfigured)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before
+
+
+@pytest.mark.requirement("E-73")
+def test_a_folder_that_cannot_be_read_is_no_folder_without_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    real = os.scandir
+
+    def scandir(path: str) -> Any:
+        if str(path).endswith("b"):
+            raise PermissionError(13, "no")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(Refused, match="cannot be read"):
+        dicom_files(tmp_path / "a")
