@@ -222,9 +222,10 @@ def _scan(ctx: Context, session: Item, number: str, kind: str, description: str)
 
 def defaced(volume: Volume) -> tuple[Volume, NDArray[np.uint8]]:
     """Return the volume without what lies low in front, and the mask of it."""
-    mask = np.zeros(volume.data.shape, np.uint8)
-    mask[:, int(mask.shape[1] * 0.72) :, : int(mask.shape[2] * 0.52)] = 1
-    mask[volume.data < -500] = 0
+    mask: NDArray[np.uint8] = (volume.data >= -500).astype(np.uint8)
+    _, deep, high = volume.data.shape
+    mask[:, : int(deep * 0.72)] = 0
+    mask[:, :, int(high * 0.52) :] = 0
     data = volume.data.copy()
     data[mask > 0] = -1000
     return Volume(data, volume.affine), mask
@@ -300,7 +301,7 @@ def _file(ctx: Context, owner: Item, resource: str, name: str, body: bytes) -> N
 
 
 def _nifti(ctx: Context, owner: Item, resource: str, volume: Volume, name: str = "image.nii.gz") -> None:
-    image = nib.Nifti1Image(volume.data, volume.affine)
+    image = nib.Nifti1Image(volume.data, volume.affine)  # type: ignore[no-untyped-call]
     path = ctx.store.temporary().with_suffix(".nii.gz")
     nib.save(image, path)
     _file(ctx, owner, resource, name, path.read_bytes())
@@ -308,7 +309,7 @@ def _nifti(ctx: Context, owner: Item, resource: str, volume: Volume, name: str =
 
 
 def _picture(volume: Volume) -> bytes:
-    middle = volume.data[volume.data.shape[0] // 2].T[::-1].astype(float)
+    middle = np.moveaxis(volume.data, 0, -1)[..., len(volume.data) // 2].T[::-1].astype(float)
     grey = np.clip((middle + 200) / 400 * 255, 0, 255).astype(np.uint8)
     stream = io.BytesIO()
     Image.fromarray(grey).resize((480, 360)).save(stream, "PNG")

@@ -64,7 +64,7 @@ export default function PeopleScreen({ project, who }: ScreenProps) {
                   ))}
                 </ol>
               ) : (
-                <p class="soft">{history.value ? "This server tells no history of a project." : ""}</p>
+                <p class="soft">{history.value ? "No change is on record." : ""}</p>
               )}
             </Panel>
           </div>
@@ -147,7 +147,6 @@ function Roles({ project, found, self, busy, run }: { project: string; found: Pe
         <thead>
           <tr>
             <th scope="col">Person</th>
-            <th scope="col">E-mail</th>
             <th scope="col">Role</th>
             <th scope="col">
               <span class="away">Remove</span>
@@ -162,9 +161,8 @@ function Roles({ project, found, self, busy, run }: { project: string; found: Pe
               <tr key={one.login}>
                 <th scope="row">
                   {one.login} {one.login === self && <Badge>you</Badge>}
-                  {one.name && <span class="soft"> {one.name}</span>}
+                  <span class="soft">{[one.name, one.email].filter(Boolean).join(" · ")}</span>
                 </th>
-                <td class="soft">{one.email}</td>
                 <td title={title}>
                   <RoleSelect label={`Role of ${one.login}`} value={one.role} disabled={busy || last} onChange={(role) => void run(() => grant(project, one.login, role))} />
                 </td>
