@@ -15,8 +15,9 @@ from typing import Any
 
 import xnat
 
-from kit import phantom, series
+from kit import kinds, phantom, series
 from kit.people import people
+from lethe.header import Anonymizer, apply_tree, bundled_script, load_lookup, load_script
 from lethe.xnat import commands
 from lethe.xnat.client import connect
 from unit.archive_containers.server import PASSWORDS, Server
@@ -165,3 +166,22 @@ def tiny_head(folder: Path, modality: series.Modality = "CT") -> list[Path]:
     volume = phantom.head(kind, spacing=(8.0, 8.0, 12.0))
     number = 2 if modality == "CT" else 3
     return series.write_series(volume, None, folder, modality=modality, person=PERSON, number=number)
+
+
+def from_hospital(raw: Path, target: Path) -> list[Path]:
+    """Clean a series as the hospital does and return the objects."""
+    key = PERSON.patient_id.replace(" ", "\\ ").replace(":", "\\:")
+    lookup = raw.with_name("lookup.properties")
+    lookup.write_text(f"prid/{key}=A1B2\nshift/{key}=-12\nsalt/{key}=5e\n", encoding="utf-8")
+    stages = [Anonymizer(load_script(bundled_script("stroke")), load_lookup(lookup))]
+    apply_tree(stages, raw, target)
+    return sorted(target.rglob("*.dcm"))
+
+
+def tiny_perfusion(folder: Path) -> list[Path]:
+    """Write a coarse CT perfusion as it comes from a hospital: it stays DICOM and is quick to work on."""
+    raw = folder / "raw"
+    raw.mkdir(parents=True)
+    coarse = phantom.head("ct", spacing=(6.0, 6.0, 12.0))
+    kinds.write_perfusion(coarse, raw, person=PERSON, times=4, slices=2)
+    return from_hospital(raw, folder / "clean")

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from kit import kinds, phantom, series
+from kit import phantom, series
 from kit.faults import damage
-from lethe.header import Anonymizer, apply_tree, bundled_script, load_lookup, load_script
-from system.bulk_site import PERSON, Engine, Site, definition, packed
+from system.bulk_site import PERSON, Engine, Site, definition, from_hospital, packed, tiny_perfusion
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 BACKENDS = ["process", pytest.param("docker", marks=pytest.mark.docker)]
 HEAD, PERFUSION, BAD = 1, range(2, 10), 10
 FEW = PERFUSION[:3]
@@ -37,21 +36,14 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, engine: Engine) -> Iter
 def scans(tmp_path_factory: pytest.TempPathFactory) -> dict[int, bytes]:
     """Ten scans as they come from a hospital: a head, eight perfusions, a head that is cut short."""
     folder = tmp_path_factory.mktemp("scans")
-    for name in ("head", "perfusion"):
-        (folder / name).mkdir()
+    (folder / "raw").mkdir()
     head = phantom.head("ct", spacing=(2.5, 2.5, 4.0))
-    series.write_series(head, None, folder / "head", modality="CT", person=PERSON)
-    coarse = phantom.head("ct", spacing=(6.0, 6.0, 12.0))
-    kinds.write_perfusion(coarse, folder / "perfusion", person=PERSON, times=4, slices=2)
-    key = PERSON.patient_id.replace(" ", "\\ ").replace(":", "\\:")
-    lookup = folder / "lookup.properties"
-    lookup.write_text(f"prid/{key}=A1B2\nshift/{key}=-12\nsalt/{key}=5e\n", encoding="utf-8")
-    stages = [Anonymizer(load_script(bundled_script("stroke")), load_lookup(lookup))]
-    for name in ("head", "perfusion"):
-        apply_tree(stages, folder / name, folder / "clean" / name)
-    shutil.copytree(folder / "clean/head", folder / "clean/bad")
-    found = {name: sorted((folder / "clean" / name).rglob("*.dcm")) for name in ("head", "perfusion", "bad")}
+    series.write_series(head, None, folder / "raw", modality="CT", person=PERSON)
+    found = {"head": from_hospital(folder / "raw", folder / "head")}
+    shutil.copytree(folder / "head", folder / "bad")
+    found["bad"] = sorted((folder / "bad").rglob("*.dcm"))
     damage(found["bad"], "cut-short", 3)
+    found["perfusion"] = tiny_perfusion(folder / "perfusion")
     zips = {name: packed(files) for name, files in found.items()}
     return {HEAD: zips["head"], **dict.fromkeys(PERFUSION, zips["perfusion"]), BAD: zips["bad"]}
 

@@ -15,7 +15,7 @@ from system.bulk_site import Engine, Site, definition, packed, tiny_head
 
 DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
 
-pytestmark = [pytest.mark.docker, pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.system, pytest.mark.timeout(1200)]
 
 
 def docker(*words: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,52 +22,114 @@ COMPANIONS = (".json", ".bval", ".bvec")
 """Files beside an image that dicom-to-nifti wrote and that go on with it."""
 METHOD = ("method", "method_version")
 """What of a report goes into provenance: a data governance board approves a range of versions."""
+_SHARED = "shared"
 _OURS = re.compile(r"image([-_]\d+)?\.nii\.gz")
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image of a scan and where its results go."""
+
+    source: Path
+    target: Path
+    modality: Any
+    pictures: Path
+
+    @property
+    def results(self) -> dict[str, Path]:
+        """Where mask, pictures and report go, by the names of the engine."""
+        return {
+            "mask": self.pictures / "mask.nii.gz",
+            "pictures": self.pictures,
+            "report": self.pictures / "report.json",
+        }
+
+
 def work(job: Job) -> Done:
-    """De-face the images in ``job.input`` into ``defaced`` and ``qc``."""
-    images = [path for path in resource_files(job.input) if path.name.endswith((".nii", ".nii.gz"))]
-    if not images:
+    """De-face the images in ``job.input`` into ``defaced`` and ``qc``, each by itself."""
+    from lethe.image.deface import deface_file
+
+    images = planned(job)
+    reports = []
+    for number, image in enumerate(images, 1):
+        job.say(f"image {number} of {len(images)}: removing the face")
+        report = deface_file(image.source, image.target, modality=image.modality, **image.results).as_dict()
+        reports.append(_released(report))
+        job.say(f"image {number} of {len(images)}: {report['verdict']}")
+    return finished(job, images, reports)
+
+
+def work_beside(job: Job, reference: Path) -> Done:
+    """De-face the images in ``job.input`` with the help of another image of their frame of reference.
+
+    Parameters
+    ----------
+    reference : Path
+        An image whose own match with the average head is free of doubt.
+    """
+    from lethe.image.deface import SessionImage, deface_session
+
+    images = planned(job)
+    with tempfile.TemporaryDirectory(prefix="reference-") as folder:
+        modality: Any = job.options["modality"]
+        other = SessionImage(reference, Path(folder) / "image.nii.gz", _SHARED, modality)
+        own = [
+            SessionImage(image.source, image.target, _SHARED, modality, **image.results) for image in images
+        ]
+        job.say("removing the face with the pose of another scan of the session")
+        _, *results = deface_session([other, *own])
+    reports = []
+    for result in results:
+        if result.report is None:
+            raise result.refusal or _unsafe([])
+        reports.append(_released(result.report.as_dict()))
+    return finished(job, images, reports)
+
+
+def planned(job: Job) -> list[Image]:
+    """Return the images of a NIFTI resource and where their results go."""
+    sources = [path for path in resource_files(job.input) if path.name.endswith((".nii", ".nii.gz"))]
+    if not sources:
         raise Refused(
             "no-image", "The input holds no NIfTI image.", remedy="Launch dicom-to-nifti on the scan first."
         )
-    job.say(f"input: {counted(images, 'image')}, {megabytes(images)}")
-    names = neutral_names(images)
-    reports: dict[str, Any] = {}
-    for number, (source, name) in enumerate(zip(images, names, strict=True), 1):
-        job.say(f"image {number} of {len(images)}: removing the face")
-        reports[name] = _deface(job, source, name, alone=len(images) == 1)
-        job.say(f"image {number} of {len(images)}: {reports[name]['verdict']}")
-    verdict = worst([entry["verdict"] for entry in reports.values()])
-    if len(images) > 1:
-        write_json(job.folder("qc") / "report.json", _summary(verdict, reports))
-    method = {key: value for key, value in reports[names[0]].items() if key in METHOD}
-    return Done(verdict, numbered_inputs(images, "image"), method)
-
-
-def _deface(job: Job, source: Path, name: str, *, alone: bool) -> dict[str, Any]:
-    from lethe.image.deface import deface_file
-
-    pictures = job.folder("qc") if alone else job.folder("qc") / name.removesuffix(".nii.gz")
-    pictures.mkdir(exist_ok=True)
+    job.say(f"input: {counted(sources, 'image')}, {megabytes(sources)}")
     modality: Any = job.options["modality"]
-    report = deface_file(
-        source,
-        job.folder("defaced") / name,
-        modality=modality,
-        mask=pictures / "mask.nii.gz",
-        pictures=pictures,
-        report=pictures / "report.json",
-    ).as_dict()
+    images = []
+    for source, name in zip(sources, neutral_names(sources), strict=True):
+        pictures = job.folder("qc")
+        if len(sources) > 1:
+            pictures = pictures / name.removesuffix(".nii.gz")
+            pictures.mkdir(exist_ok=True)
+        images.append(Image(source, job.folder("defaced") / name, modality, pictures))
+    return images
+
+
+def finished(job: Job, images: Sequence[Image], reports: Sequence[dict[str, Any]]) -> Done:
+    """Add what belongs to the images of a scan, and say what its de-facing came to."""
+    for image in images:
+        _copy_companions(image.source, image.target)
+    verdict = worst([report["verdict"] for report in reports])
+    if len(images) > 1:
+        named = {image.target.name: report for image, report in zip(images, reports, strict=True)}
+        write_json(job.folder("qc") / "report.json", _summary(verdict, named))
+    method = {key: value for key, value in reports[0].items() if key in METHOD}
+    return Done(verdict, numbered_inputs([image.source for image in images], "image"), method)
+
+
+def _released(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report unless its verdict is that nothing was written."""
     if report["verdict"] == "fail":
-        raise Refused(
-            "deface-failed",
-            f"The face could not be removed safely. {' '.join(why['sentence'] for why in report['reasons'])}",
-            remedy="Let a curator look at the scan; nothing of it was written.",
-        )
-    _copy_companions(source, job.folder("defaced") / name)
-    return dict(report)
+        raise _unsafe(report["reasons"])
+    return report
+
+
+def _unsafe(reasons: Sequence[dict[str, Any]]) -> Refused:
+    return Refused(
+        "deface-failed",
+        f"The face could not be removed safely. {' '.join(why['sentence'] for why in reasons)}",
+        remedy="Let a curator look at the scan; nothing of it was written.",
+    )
 
 
 def _copy_companions(source: Path, target: Path) -> None:

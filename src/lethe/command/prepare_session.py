@@ -35,6 +35,7 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
 BYTES_EACH = 1536 << 20
 """Memory that the work on one scan may need; how it was measured stands in the README."""
 _REBUILT = ("pass", "no-face")
+_THICKER = 1.6
 Json = dict[str, Any]
 
 
@@ -59,8 +60,11 @@ def work(job: Job) -> Done:
     _import_all()
     found = _each(job, scans, several, _convert)
     heads = [scan for scan in scans if found[scan.name].get("head")]
-    for name, result in _remove_faces(job, heads, several).items():
-        found[name] = {**found[name], **result}
+    _learn(found, _each(job, heads, several, _remove_face))
+    _learn(found, _look_again(job, heads, found, several))
+    cleared = [scan for scan in heads if found[scan.name].get("verdict") in _REBUILT]
+    if job.options["rebuild"] == "yes":
+        _learn(found, _each(job, cleared, several, _rebuild))
     rows = [_row(scan, found[scan.name]) for scan in scans]
     failed = [row for row in rows if row["failed"]]
     if len(failed) == len(rows):
@@ -129,6 +133,7 @@ def _convert(job: Job, scan: _Scan) -> Json:
         found["lane"] = done.verdict
         found["digests"] = [entry["sha256"] for entry in done.inputs]
         found["head"] = done.verdict == "deface" and (scan.built / "NIFTI").is_dir()
+        found.update(_geometry(scan) if found["head"] else {})
         found["verdict"] = {"convert": "converted", "quarantine": "held"}.get(done.verdict, "")
         if done.verdict == "header-only":
             found["verdict"] = _step(job, scan, clean_header.COMMAND, scan.dicom).verdict
@@ -136,22 +141,88 @@ def _convert(job: Job, scan: _Scan) -> Json:
     return found | _failure_of(job, scan, steps)
 
 
-def _remove_faces(job: Job, heads: Sequence[_Scan], several: int) -> dict[str, Json]:
-    """Remove the faces of all heads of the session, then rebuild those whose verdict allows."""
-    return _each(job, heads, several, _remove_face)
+def _learn(found: dict[str, Json], more: Mapping[str, Json]) -> None:
+    """Add what a later step tells of some scans."""
+    for name, result in more.items():
+        found[name] = {**found[name], **result}
 
 
 def _remove_face(job: Job, scan: _Scan) -> Json:
     found: Json = {}
 
     def steps() -> None:
-        done = _step(job, scan, deface.COMMAND, scan.built / "NIFTI")
-        found["verdict"] = done.verdict
-        if done.verdict in _REBUILT and job.options["rebuild"] == "yes":
-            mounts = {"nifti": scan.built / "NIFTI_DEFACED", "qc": scan.built / "DEFACE_QC"}
-            _step(job, scan, nifti_to_dicom.COMMAND, scan.dicom, mounts)
+        found["verdict"] = _step(job, scan, deface.COMMAND, scan.built / "NIFTI").verdict
 
     return found | _failure_of(job, scan, steps)
+
+
+def _rebuild(job: Job, scan: _Scan) -> Json:
+    mounts = {"nifti": scan.built / "NIFTI_DEFACED", "qc": scan.built / "DEFACE_QC"}
+    return _failure_of(job, scan, lambda: _step(job, scan, nifti_to_dicom.COMMAND, scan.dicom, mounts))
+
+
+# ---- a scan with doubts looks at another one --------------------------------------------------------------
+
+
+def _look_again(job: Job, heads: Sequence[_Scan], found: Mapping[str, Json], several: int) -> dict[str, Json]:
+    """De-face once more what has doubts, with the pose of a scan of the same frame of reference.
+
+    Which scans: those without the verdict pass or no-face, and those with much thicker slices than the finest
+    one that passed. The result is kept only where it is no worse than before.
+    """
+    passed = [scan for scan in heads if found[scan.name].get("verdict") == "pass"]
+    helped: dict[str, Path] = {}
+    for scan in heads:
+        frame, own = found[scan.name].get("frame"), found[scan.name].get("thickness", 0.0)
+        others = [
+            one for one in passed if one is not scan and frame and found[one.name].get("frame") == frame
+        ]
+        best = min(others, key=lambda one: float(found[one.name]["thickness"]), default=None)
+        if best is None:
+            continue
+        doubtful = found[scan.name].get("verdict") not in _REBUILT
+        if doubtful or own > _THICKER * found[best.name]["thickness"]:
+            helped[scan.name] = _first_image(best)
+
+    def again(part: Job, scan: _Scan) -> Json:
+        return _beside(part, scan, helped[scan.name], str(found[scan.name].get("verdict") or ""))
+
+    results = _each(job, [scan for scan in heads if scan.name in helped], several, again)
+    # a second look that breaks leaves the result of the first
+    return {name: result for name, result in results.items() if "verdict" in result}
+
+
+def _beside(job: Job, scan: _Scan, reference: Path, before: str) -> Json:
+    """De-face a scan with the help of another; nothing is changed when that is of no use."""
+
+    def better(done: Done) -> bool:
+        return not before or deface.SEVERITY.index(done.verdict) <= deface.SEVERITY.index(before)
+
+    command = replace(deface.COMMAND, work=lambda part: deface.work_beside(part, reference))
+    try:
+        done = _step(job, scan, command, scan.built / "NIFTI", keep=better)
+    except _StepFailed as failure:
+        job.say(f"no better: {failure.outcome}")
+        return {}
+    return {"verdict": done.verdict, "failed": None} if better(done) else {}
+
+
+def _first_image(scan: _Scan) -> Path:
+    return min((scan.built / "NIFTI").glob("*.nii.gz"))
+
+
+def _geometry(scan: _Scan) -> Json:
+    """Return the frame of reference of a scan (never shown) and the longest side of its voxels, mm."""
+    import nibabel
+    import pydicom
+
+    first = resource_files(scan.dicom)[0]
+    header = pydicom.dcmread(
+        first, stop_before_pixels=True, specific_tags=["FrameOfReferenceUID"], force=True
+    )
+    image: Any = nibabel.load(_first_image(scan))
+    frame = str(header.get("FrameOfReferenceUID", ""))
+    return {"frame": frame, "thickness": float(max(image.header.get_zooms()[:3]))}
 
 
 class _StepFailed(Exception):
@@ -162,9 +233,14 @@ class _StepFailed(Exception):
 
 
 def _step(
-    job: Job, scan: _Scan, command: Command, source: Path, mounts: Mapping[str, Path] | None = None
+    job: Job,
+    scan: _Scan,
+    command: Command,
+    source: Path,
+    mounts: Mapping[str, Path] | None = None,
+    keep: Callable[[Done], bool] = lambda done: True,
 ) -> Done:
-    """Do the work of a single command on a scan; its resources appear whole or not at all."""
+    """Do the work of a single command on a scan; its resources appear whole or, unless `keep`, not at all."""
     job.say(command.name)
     options = {option.name: job.options[option.name] for option in command.options}
     with tempfile.TemporaryDirectory(prefix="step-") as folder:
@@ -173,6 +249,8 @@ def _step(
             done = perform(command, part)
         except Outcome as outcome:
             raise _StepFailed(command.name, outcome) from outcome
+        if not keep(done):
+            return done
         scan.built.mkdir(exist_ok=True)
         for name, label in RESOURCES[command.name].items():
             if (part.staging / name).is_dir():
@@ -181,7 +259,7 @@ def _step(
     return done
 
 
-def _failure_of(job: Job, scan: _Scan, steps: Callable[[], None]) -> Json:
+def _failure_of(job: Job, scan: _Scan, steps: Callable[[], object]) -> Json:
     """Run the steps of a scan; return the failure that ended them, if one did.
 
     What does not lie with the scan (a full disk, a missing program) is raised.

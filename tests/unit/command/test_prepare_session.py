@@ -8,12 +8,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
+import pydicom
 import pytest
 
 from kit import kinds, phantom
 from kit.people import people
-from lethe.command import prepare_session
+from lethe.command import deface, prepare_session
 from lethe.command.clean_header import COMMAND as CLEAN_HEADER
+from lethe.command.model import Command, Done, Job
 from lethe.command.prepare_session import COMMAND
 from lethe.errors import Refused
 
@@ -125,3 +129,71 @@ def test_a_scan_whose_process_is_killed_keeps_the_steps_it_had_finished(
     assert session.run(COMMAND) == 0
     row = _report(session)["scans"][1]
     assert (row["failed"]["code"], row["resources"]) == ("killed", ["CONVERSION"])
+
+
+# ---- scans that help one another --------------------------------------------------------------------------
+
+
+class Rooms:
+    """Stands in for the work on heads: verdicts by scan, first alone, then beside another scan."""
+
+    def __init__(self, alone: dict[str, str], beside: dict[str, str], thickness: dict[str, float]) -> None:
+        self.alone, self.beside, self.thickness = alone, beside, thickness
+        self.notes: list[str] = []
+
+    def perform(self, command: Command, job: Job) -> Done:
+        scan = (job.input if command.name != "deface" else job.input.parent / "x").parent.name
+        verdict = "deface"
+        if command.name == "dicom-to-nifti":
+            size = (1.0, 1.0, self.thickness.get(scan, 1.0))
+            image = nibabel.Nifti1Image(np.zeros((2, 2, 2), np.int16), np.diag([*size, 1.0]))
+            nibabel.save(image, job.folder("nifti") / "image.nii.gz")
+        if command.name == "deface":
+            second = command is not deface.COMMAND
+            verdict = (self.beside if second else self.alone)[scan]
+            if verdict == "refused":
+                raise Refused("small-volume", "It is too thin.")
+            if verdict == "killed":
+                os.kill(os.getpid(), 9)
+            (job.folder("defaced") / "image.nii.gz").write_text(
+                f"{verdict} {'beside' if second else 'alone'}"
+            )
+        return Done(verdict, [])
+
+
+@pytest.mark.parametrize(
+    ("alone", "beside", "verdict", "image"),
+    [
+        ("review", "pass", "pass", "pass beside"),
+        ("review", "refused", "review", "review alone"),
+        ("review", "killed", "review", "review alone"),
+        ("refused", "pass", "pass", "pass beside"),
+        ("refused", "review", "review", "review beside"),
+        ("pass", "review", "pass", "pass alone"),  # thick, so it is looked at again
+        ("pass", "pass", "pass", "pass beside"),
+    ],
+)
+@pytest.mark.requirement("M-24")
+def test_a_scan_with_doubts_takes_the_pose_of_the_finest_scan_of_its_frame_if_that_helps(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    alone: str,
+    beside: str,
+    verdict: str,
+    image: str,
+) -> None:
+    rooms = Rooms({"1": "pass", "2": alone, "3": "review"}, {"2": beside}, {"1": 1.0, "2": 5.0, "3": 5.0})
+    monkeypatch.setattr(prepare_session, "_import_all", lambda: None)
+    monkeypatch.setattr(prepare_session, "share_threads", lambda environment, workers: None)
+    monkeypatch.setattr(prepare_session, "perform", rooms.perform)
+    for number, frame in (("1", "1.2.3"), ("2", "1.2.3"), ("3", "1.2.4")):  # the third shares with none
+        folder = bench.source / "SCANS" / number / "DICOM"
+        folder.mkdir(parents=True)
+        dataset = pydicom.Dataset()
+        dataset.FrameOfReferenceUID = frame
+        pydicom.dcmwrite(folder / "a.dcm", dataset, implicit_vr=True, little_endian=True)
+    assert bench.run(COMMAND) == 0, bench.err.getvalue()
+    one, two, three = _report(bench)["scans"]
+    assert (one["verdict"], three["verdict"]) == ("pass", "review")
+    assert (two["verdict"], two["failed"]) == (verdict, None)
+    assert (bench.output / "scans/2/NIFTI_DEFACED/image.nii.gz").read_text() == image
