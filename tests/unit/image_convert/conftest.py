@@ -22,12 +22,12 @@ def person() -> Person:
 
 @pytest.fixture(scope="session")
 def ct() -> Volume:
-    return head("ct", spacing=(7.0, 7.0, 9.0), seed=3)
+    return head("ct", spacing=(9.0, 9.0, 18.0), seed=3)
 
 
 @pytest.fixture(scope="session")
 def mr() -> Volume:
-    return head("mr", spacing=(7.0, 7.0, 9.0), seed=3)
+    return head("mr", spacing=(9.0, 9.0, 18.0), seed=3)
 
 
 @pytest.fixture(scope="session")

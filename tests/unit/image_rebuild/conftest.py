@@ -20,7 +20,7 @@ from kit.series import tilted, write_series
 from lethe.image.convert import convert_series
 from lethe.image.rebuild import Rebuilt, rebuild_series
 
-COARSE = (9.0, 9.0, 14.0)
+COARSE = (10.0, 10.0, 24.0)
 AIR = -1000.0
 METHOD = "stand-in 1"
 
