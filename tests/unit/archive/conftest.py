@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from kit.quick_archive import on_one_loop, prepare
 from lethe.archive import accounts, items
 from lethe.archive.app import create_app
 from lethe.archive.context import Context, open_context
@@ -21,7 +22,7 @@ USERS = ("admin", "olga", "max", "cora", "una")
 
 @pytest.fixture(autouse=True)
 def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "_COST", {"n": 2**4, "r": 1, "p": 1})
+    monkeypatch.setattr(accounts, "_COST", {"n": 2, "r": 1, "p": 1})
 
 
 class Clock:
@@ -49,7 +50,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def ctx(root: Path, clock: Clock) -> Iterator[Context]:
-    context = open_context(root, clock=clock)
+    context = open_context(prepare(root), clock=clock)
     for login in USERS:
         accounts.create_user(context, login, login, admin=login == "admin", email=f"{login}@example.org")
     yield context
@@ -60,7 +61,7 @@ class Client:
     """Requests as one of the users (``guest`` sends no credentials)."""
 
     def __init__(self, ctx: Context) -> None:
-        self.http = TestClient(create_app(ctx.root, ctx=ctx), raise_server_exceptions=True)
+        self.http = on_one_loop(TestClient(create_app(ctx.root, ctx=ctx), raise_server_exceptions=True))
 
     def __call__(self, method, path, user="admin", **more):
         self.http.cookies.clear()

@@ -236,7 +236,7 @@ def test_a_full_disk_is_507_and_loses_nothing(client, project, ctx: Context, mon
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(content.Receiver, "put", full)
+    monkeypatch.setattr(content.Receiver, "write", full)
     answer = client("PUT", R.format(p=project) + "/b?inbody=true", "olga", content=b"two")
     assert answer.status_code == 507
     monkeypatch.undo()

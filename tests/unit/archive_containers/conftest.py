@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
+from kit.quick_archive import on_one_loop, prepare
 from lethe.archive import accounts, containers, content, items, workflows
 from lethe.archive.containers import runs
 from lethe.archive.context import open_context
@@ -30,10 +31,10 @@ class Site:
     """A small archive: project P with session E1 of two scans, users admin, owner, member, reader, other."""
 
     def __init__(self, root: Path) -> None:
-        self.ctx = open_context(root)
+        self.ctx = open_context(root if root.exists() else prepare(root))
         self.ctx.backend = "process"
         self.ctx.http_url = "http://127.0.0.1:8080"
-        self.client = TestClient(self._app(), raise_server_exceptions=True)
+        self.client = on_one_loop(TestClient(self._app(), raise_server_exceptions=True))
         for login in ("admin", "owner", "member", "reader", "other"):
             accounts.create_user(self.ctx, login, login, admin=login == "admin")
         items.create_project(self.ctx, "P", login="owner")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import socketserver
+import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
+from kit.quick_archive import prepare
 from lethe.archive import accounts, intake, items
 from lethe.archive.context import Context, open_context
 from lethe.archive.model import User
@@ -85,12 +87,20 @@ def as_zip(objects: list[Dataset]) -> bytes:
 
 
 @pytest.fixture
-def ctx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where the machine has one: these tests wait for no disk."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def ctx(quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
     """An archive with users alice (owner of P) and bob, and admin."""
-    monkeypatch.setattr(accounts, "_COST", {"n": 16, "r": 8, "p": 1})
+    monkeypatch.setattr(accounts, "_COST", {"n": 2, "r": 1, "p": 1})
     # servers look every half second whether they shall stop
     monkeypatch.setattr(socketserver.BaseServer.serve_forever, "__defaults__", (0.02,))
-    context = open_context(tmp_path / "root")
+    context = open_context(prepare(quick_path / "root"))
     for login in ("admin", "alice", "bob"):
         accounts.create_user(context, login, password=login, email=f"{login}@example.org")
     accounts.grant(context, "admin", "Administrator")

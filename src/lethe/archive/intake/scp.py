@@ -7,16 +7,18 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, build_context, evt
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.dsutils import create_file_meta, encode_file_meta
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 _BUFFER = 1 << 20
@@ -48,6 +50,16 @@ Store = Callable[[Delivery], "tuple[int, str]"]
 
 Admission = Callable[[str, str, str], bool]
 """Tell whether (called title, calling title, address) may open an association."""
+
+
+@cache
+def _contexts() -> tuple[PresentationContext, ...]:
+    """Return what receivers take: each storage class in each transfer syntax (slow to build)."""
+    stored = (str(context.abstract_syntax) for context in AllStoragePresentationContexts)
+    return (
+        build_context(Verification),
+        *(build_context(name, list(ALL_TRANSFER_SYNTAXES)) for name in stored),
+    )
 
 
 class StreamingDimse(DIMSEServiceProvider):
@@ -171,15 +183,14 @@ class Receiver:
         entity.require_called_aet = True
         entity.maximum_associations = _ASSOCIATIONS
         entity.maximum_pdu_size = _LARGEST_PDU
-        entity.add_supported_context(Verification)
-        for context in AllStoragePresentationContexts:
-            entity.add_supported_context(str(context.abstract_syntax), list(ALL_TRANSFER_SYNTAXES))
         handlers: list[Any] = [
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_C_STORE, self._received),
             (evt.EVT_CONN_CLOSE, _closed),
         ]
-        server = entity.start_server((host, port), block=False, evt_handlers=handlers)
+        server = entity.start_server(
+            (host, port), block=False, evt_handlers=handlers, contexts=list(_contexts())
+        )
         if server is None:
             raise OSError("the receiver did not start")
         self._server = server
