@@ -9,6 +9,7 @@ import pytest
 
 from kit.enhanced import ENHANCED_FAULTS, damage_enhanced, write_enhanced
 from kit.faults import FAULTS, damage
+from kit.kinds import write_mosaic
 from kit.people import people
 from kit.phantom import head
 from kit.series import tilted, write_series
@@ -19,6 +20,15 @@ from lethe.image.lane import Lane
 pytestmark = pytest.mark.system
 
 BASES = ("ct", "mr", "tilted", "enhanced-ct", "enhanced-mr", "enhanced-dynamic")
+MOSAIC_FAULTS = (
+    "missing",
+    "missing-first",
+    "doubled-file",
+    "mixed-size",
+    "cut-short",
+    "emptied",
+    "no-position",
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     write_enhanced(ct, root / "enhanced-ct", modality="CT", person=person)
     write_enhanced(mr, root / "enhanced-mr", modality="MR", person=person)
     write_enhanced(mr, root / "enhanced-dynamic", modality="MR", person=person, times=3)
+    write_mosaic(mr, root / "mosaic", person=person, times=5)
     return {path.name: path for path in root.iterdir()}
 
 
@@ -39,6 +50,7 @@ def plan() -> list[tuple[str, str, int]]:
     """Return base, fault and seed of 200 damaged series."""
     plain = [(base, kind) for base in BASES[:3] for kind in sorted(FAULTS)]
     framed = [(base, kind) for base in BASES[3:] for kind in ENHANCED_FAULTS]
+    framed += [("mosaic", kind) for kind in MOSAIC_FAULTS]
     kinds = plain + framed
     return [(*kinds[n % len(kinds)], n // len(kinds)) for n in range(200)]
 
@@ -71,7 +83,7 @@ def test_none_of_two_hundred_faults_gets_through_in_silence(whole: dict[str, Pat
 
 
 @pytest.mark.requirement("M-20", "L-13")
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("base", [*BASES, "mosaic"])
 def test_a_whole_series_is_never_held_back(whole: dict[str, Path], tmp_path: Path, base: str) -> None:
     conversion = convert_series(whole[base], tmp_path)
     assert conversion.images

@@ -309,4 +309,5 @@ def same_integers(one: NDArray[Any], other: NDArray[Any]) -> bool:
         return bool(np.array_equal(one, other))
     same = np.array_equal(one.reshape(-1).view(np.uint64), other.reshape(-1).view(np.uint64))
     # The same bits mean the same number unless only one of them has a sign, and uses it.
-    return bool(same) and (one.dtype == other.dtype or not any(a.min() < 0 for a in (one, other)))
+    signed = one if one.dtype.kind == "i" else other
+    return bool(same) and (one.dtype == other.dtype or bool(signed.min() >= 0))
