@@ -51,6 +51,7 @@ def test_every_number_that_needs_work_leads_to_its_rows(desk):
         expect(page.locator(".table-row")).to_have_count(count)
         page.go_back()
         expect(page.get_by_role("list", name="How far the subjects are")).to_be_visible()
+    settled(page)
     open_ones = page.get_by_role("list", name="How far the subjects are").get_by_role("link", name="to go")
     total = int(open_ones.first.inner_text().split()[0])
     open_ones.first.click()

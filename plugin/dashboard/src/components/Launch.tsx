@@ -1,5 +1,5 @@
 // Launch a command: choose it, fill in its inputs, send, watch it run.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { availableFor, defacingFirst, faults, form, launch, type Form, type Input, type Launched, type Wrapper } from "../lib/launch";
 import { forget, useLoad } from "../lib/load";
 import { Refused } from "../lib/refused";
@@ -26,6 +26,15 @@ interface Choice {
   wrapper: Wrapper;
 }
 
+interface Filled {
+  key: string;
+  values: Readonly<Record<string, string>>;
+  tried: boolean;
+  error: unknown;
+}
+
+const EMPTY: Filled = { key: "", values: {}, tried: false, error: undefined };
+
 export interface LaunchProps {
   project: string;
   title: string;
@@ -41,9 +50,7 @@ export function LaunchDialog({ project, title, levels, onClose, onLaunched }: La
     return found.flatMap(({ level, wrappers }, at) => defacingFirst(wrappers).map((wrapper): Choice => ({ key: `${at} ${wrapper.id}`, at, level, wrapper })));
   }, [project]);
   const [chosen, setChosen] = useState("");
-  const [values, setValues] = useState<Record<string, string>>({});
-  const [tried, setTried] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const [filled, setFilled] = useState<Filled>(EMPTY);
   const [busy, setBusy] = useState(false);
   const [sent, setSent] = useState<{ runs: Launched[]; wrapper: Wrapper }>();
 
@@ -66,20 +73,17 @@ export function LaunchDialog({ project, title, levels, onClose, onLaunched }: La
     }
     throw first;
   }, [choices.value, chosen]);
-  useEffect(() => {
-    setValues({});
-    setTried(false);
-    setError(undefined);
-  }, [found.value?.choice.key]);
-
   const current = found.value;
+  const key = current?.choice.key ?? chosen;
+  // What was filled in belongs to one command; another one begins with its own values.
+  const { values, tried, error } = filled.key === key ? filled : EMPTY;
+  const fill = (change: Partial<Filled>) => setFilled((old) => ({ ...(old.key === key ? old : EMPTY), ...change, key }));
   const wrong = useMemo(() => (current ? faults(current.form, current.choice.wrapper, values, current.choice.level.targets.map((one) => one.uri)) : {}), [current, values]);
   const send = async (event: Event) => {
     event.preventDefault();
-    setTried(true);
+    fill({ tried: true, error: undefined });
     if (!current || Object.keys(wrong).length) return;
     setBusy(true);
-    setError(undefined);
     try {
       const { choice } = current;
       const runs = await launch(project, current.form, choice.wrapper, values, choice.level.targets.map((one) => one.uri));
@@ -87,7 +91,7 @@ export function LaunchDialog({ project, title, levels, onClose, onLaunched }: La
       setSent({ runs, wrapper: choice.wrapper });
       onLaunched?.(runs, choice.wrapper);
     } catch (problem) {
-      setError(problem);
+      fill({ error: problem });
     } finally {
       setBusy(false);
     }
@@ -105,7 +109,6 @@ export function LaunchDialog({ project, title, levels, onClose, onLaunched }: La
       </Dialog>
     );
   }
-  const key = current?.choice.key ?? chosen;
   const targets = (current?.choice.level ?? levels[0])?.targets ?? [];
   return (
     <Dialog title={title} onClose={onClose}>
@@ -142,7 +145,7 @@ export function LaunchDialog({ project, title, levels, onClose, onLaunched }: La
             On {targets.length === 1 ? targets[0]!.label : `${targets.length} objects: ${targets.slice(0, 4).map((one) => one.label).join(", ")}${targets.length > 4 ? " …" : ""}`}
           </p>
           {found.loading ? <Skeleton lines={2} /> : current?.form.inputs.filter((one) => one.kind !== "fixed").map((one) => (
-            <Field key={one.name} input={one} value={values[one.name] ?? one.initial} wrong={tried ? wrong[one.name] : undefined} onChange={(value) => setValues({ ...values, [one.name]: value })} />
+            <Field key={one.name} input={one} value={values[one.name] ?? one.initial} wrong={tried ? wrong[one.name] : undefined} onChange={(value) => fill({ values: { ...values, [one.name]: value } })} />
           ))}
           <Refusal error={found.error} />
           <Refusal error={error ?? (tried && wrong[""] ? new Refused(400, wrong[""], "") : undefined)} />

@@ -1,5 +1,5 @@
 // A table of any length: only the rows in sight are in the page. Sorted by its heads, driven by keys.
-import type { ComponentChildren } from "preact";
+import { Component, type ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Cell } from "../lib/csv";
 import { sorted, toggled } from "../lib/sort";
@@ -110,6 +110,10 @@ export function Table<T>(props: TableProps<T>) {
     event.preventDefault();
   };
 
+  // One object for all rows and all drawings, so that a row is drawn anew only when it changed.
+  const actions = useRef<Actions<T>>({ toggle, activate: setActive, open: props.onOpen }).current;
+  Object.assign(actions, { toggle, activate: setActive, open: props.onOpen });
+
   const all = selected !== undefined && shown.length > 0 && shown.every((row) => selected.has(rowKey(row)));
   const activeKey = shown[active] === undefined ? undefined : `row-${rowKey(shown[active]!)}`;
   return (
@@ -150,28 +154,17 @@ export function Table<T>(props: TableProps<T>) {
             const index = first + at;
             const key = rowKey(row);
             return (
-              <div
+              <Row
                 key={key}
-                id={`row-${key}`}
-                role="row"
-                aria-rowindex={index + 2}
-                aria-selected={onSelect ? selected?.has(key) : undefined}
-                class={`table-row ${index === active ? "active" : ""} ${props.rowClass?.(row) ?? ""}`}
-                style={{ transform: `translateY(${index * ROW}px)` }}
-                onClick={() => setActive(index)}
-                onDblClick={() => props.onOpen?.(row)}
-              >
-                {onSelect && (
-                  <span role="gridcell" class="cell pick">
-                    <input type="checkbox" aria-label={`Select ${key}`} checked={selected?.has(key) ?? false} onChange={() => toggle(row)} />
-                  </span>
-                )}
-                {columns.map((one) => (
-                  <span key={one.key} role="gridcell" class={`cell ${one.align ?? ""}`}>
-                    {one.cell ? one.cell(row) : one.value(row)}
-                  </span>
-                ))}
-              </div>
+                id={key}
+                row={row}
+                index={index}
+                columns={columns}
+                active={index === active}
+                selected={onSelect ? (selected?.has(key) ?? false) : undefined}
+                style={props.rowClass?.(row) ?? ""}
+                actions={actions}
+              />
             );
           })}
         </div>
@@ -180,12 +173,62 @@ export function Table<T>(props: TableProps<T>) {
   );
 }
 
+interface Actions<T> {
+  toggle: (row: T) => void;
+  activate: (index: number) => void;
+  open: ((row: T) => void) | undefined;
+}
+
+interface RowProps<T> {
+  id: string;
+  row: T;
+  index: number;
+  columns: readonly Column<T>[];
+  active: boolean;
+  selected: boolean | undefined;
+  style: string;
+  actions: Actions<T>;
+}
+
+class Row<T> extends Component<RowProps<T>> {
+  override shouldComponentUpdate(next: RowProps<T>): boolean {
+    const now = this.props;
+    return (Object.keys(next) as (keyof RowProps<T>)[]).some((name) => next[name] !== now[name]);
+  }
+
+  override render({ id, row, index, columns, active, selected, style, actions }: RowProps<T>) {
+    return (
+      <div
+        id={`row-${id}`}
+        role="row"
+        aria-rowindex={index + 2}
+        aria-selected={selected}
+        class={`table-row ${active ? "active" : ""} ${style}`}
+        style={{ transform: `translateY(${index * ROW}px)` }}
+        onClick={() => actions.activate(index)}
+        onDblClick={() => actions.open?.(row)}
+      >
+        {selected !== undefined && (
+          <span role="gridcell" class="cell pick">
+            <input type="checkbox" aria-label={`Select ${id}`} checked={selected} onChange={() => actions.toggle(row)} />
+          </span>
+        )}
+        {columns.map((one) => (
+          <span key={one.key} role="gridcell" class={`cell ${one.align ?? ""}`}>
+            {one.cell ? one.cell(row) : one.value(row)}
+          </span>
+        ))}
+      </div>
+    );
+  }
+}
+
 function Head<T>({ column, sort, onSort }: { column: Column<T>; sort: string; onSort?: (sort: string) => void }) {
   const down = sort === `-${column.key}`;
   const on = down || sort === column.key;
   return (
     <span role="columnheader" class={`cell ${column.align ?? ""}`} aria-sort={on ? (down ? "descending" : "ascending") : undefined} title={column.hint}>
-      {onSort ? (
+      {onSort && column.title ? (
         <button type="button" class="sort" onClick={() => onSort(toggled(sort, column.key))}>
           {column.title}
           <span aria-hidden="true">{on ? (down ? " ↓" : " ↑") : ""}</span>

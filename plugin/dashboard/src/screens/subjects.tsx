@@ -1,5 +1,5 @@
 // C. All subjects of a collection: filter, look, select, launch, take away as CSV.
-import { useMemo, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { ScreenProps } from "../app";
 import { Badge, CopyLink, CsvButton, Refusal, Skeleton, Verdict } from "../components/basic";
 import { filter, Filters, type Facet } from "../components/Filters";
@@ -38,6 +38,7 @@ export default function Subjects({ project, route, rights, who }: ScreenProps) {
     return { labels: there.map((one) => one.label), records: more };
   }, [project, ready, who?.login]).value;
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const launched = useRef(false);
 
   const rows = useMemo(() => {
     if (!first.value) return [];
@@ -92,8 +93,12 @@ export default function Subjects({ project, route, rights, who }: ScreenProps) {
           project={project}
           title={`De-face ${targets.length} ${targets.length === 1 ? "session" : "sessions"}`}
           levels={[{ name: "Whole sessions", types: targets.map((one) => one.xsiType), targets: targets.map((one) => ({ uri: `/archive/experiments/${one.id}`, label: one.label })) }]}
-          onClose={() => change({ launch: undefined })}
-          onLaunched={() => setSelected(new Set())}
+          onClose={() => {
+            change({ launch: undefined });
+            if (launched.current) setSelected(new Set());
+            launched.current = false;
+          }}
+          onLaunched={() => (launched.current = true)}
         />
       )}
     </>
