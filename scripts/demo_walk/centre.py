@@ -48,12 +48,11 @@ def make_collection(archive: Archive, file: Path) -> None:
     collections.apply_plan(archive, planned, who, why="set-up of the demo")
 
 
-def register_commands(archive: Archive, collection: Collection) -> dict[str, commands.Wrapper]:
-    """Register every command of ``xnat-containers`` and enable its wrappers in the intake project."""
+def register_commands(archive: Archive) -> dict[str, commands.Wrapper]:
+    """Register every command of ``xnat-containers``; the collection file says where they may run."""
     wrappers: dict[str, commands.Wrapper] = {}
     for file in sorted(_DEFINITIONS.glob("*/command.json")):
         for wrapper in commands.register(archive, json.loads(file.read_text())):
-            commands.enable(archive, collection.intake, wrapper)
             wrappers[wrapper.name] = wrapper
     return wrappers
 

@@ -23,8 +23,8 @@ def centres(source: Source) -> list[str]:
     return found or [_SITE]
 
 
-def write_file(path: Path, collection: Collection, source: Source) -> None:
-    """Write the collection file of the demo."""
+def write_file(path: Path, collection: Collection, source: Source, commands: list[str]) -> None:
+    """Write the collection file of the demo; `commands` are the wrappers of the intake project."""
     known = centres(source)
     signed = {"reference": "invented for the demo", "since": "2020-01-01"}
     people: dict[str, Any] = {
@@ -45,5 +45,6 @@ def write_file(path: Path, collection: Collection, source: Source) -> None:
         "people": people,
         "profile": {"name": "stroke"},
         "lookup": {"mode": "anonymous"},
+        "commands": {"intake": commands},
     }
     write_bytes(path, yaml.safe_dump(data, sort_keys=False, allow_unicode=True).encode())

@@ -94,9 +94,9 @@ def _to_publication(
     tree = site.clean_headers(places, dicom, collection, step("Cleaning DICOM headers"))
     with connect(server.url, "admin", server.passwords["admin"]) as admin:
         advance = step("Creating the collection")
-        records.write_file(places.collection, collection, source)
+        wrappers = centre.register_commands(admin)
+        records.write_file(places.collection, collection, source, sorted(wrappers))
         centre.make_collection(admin, places.collection)
-        wrappers = centre.register_commands(admin, collection)
         advance(1, 1)
     with connect(server.url, "curator", server.passwords["curator"]) as archive:
         by_c_store, by_rest = site.send_images(
