@@ -15,8 +15,8 @@ from .scene import Modality
 
 _REACH_MM = 8.0
 _CT_CLEARANCE_MM, _MR_CLEARANCE_MM = 3.0, 6.0
-_HOLLOW_MM = 18.0
-_BEHIND_SKIN_MM = 11.0
+_HOLLOW_MM = 45.0
+_BEHIND_FACE_MM, _BEHIND_FOREHEAD_MM = 13.0, 4.6
 _MR_TOP = -24.0  # above lies the forehead: what is dark there is skull
 _TISSUE_HU = 30.0
 _AIR_HU = -100.0
@@ -31,8 +31,8 @@ class Plug:
     fill : ndarray of bool
         Grid voxels behind the cut that were air.
     level : ndarray of float32
-        Above 0.5 in hollows of the cut, such as under the brow: what is removed there gets the value of
-        tissue instead of that of air, so that the cut is level.
+        Above 0.5 in what is left of the head and in the hollows of the cut, such as under the brow: what is
+        removed there gets the value of tissue instead of that of air, so that the cut is level.
     tissue : float
         Value they get.
     below : float
@@ -80,12 +80,21 @@ def plug(head: Head, protection: Protection, region: Region) -> Plug:
     fill = near & solid & ahead & clear & (head.grid.values < below) & ~region.remove
     if head.modality is Modality.MR:
         fill &= (z < _MR_TOP) & ~protection.keep
-    hollow = smoothed(_hollows(head, protection, region) & clear, 1.5, spacing)
-    return Plug(np.asarray(fill), hollow, value, below)
+    return Plug(np.asarray(fill), _levelled(head, protection, region), value, below)
 
 
-def _hollows(head: Head, protection: Protection, region: Region) -> Mask:
-    """What a ball cannot reach from the front once the face is gone, well behind where the skin was."""
+def _levelled(head: Head, protection: Protection, region: Region) -> Array3:
+    """Smooth what is left of the head: hollows that a large ball cannot reach count as solid, well behind the
+    skin, and so does the deep half of the scalp that was taken from the forehead, for bone is pitted.
+    """
+    spacing, z = head.grid.spacing, region.coordinates[2]
     left = head.mask & ~region.remove
-    filled = closed(left, _HOLLOW_MM, head.grid.spacing) & ~left
-    return np.asarray(filled & region.sector & (protection.skin_depth > _BEHIND_SKIN_MM))
+    # a large ball needs room at the sides and in front; every second cell is fine enough for it
+    room = int(1.5 * _HOLLOW_MM / (2.0 * spacing))
+    coarse = np.pad(left[::2, ::2, ::2], ((room, room), (0, room), (0, 0)))
+    level = closed(coarse, _HOLLOW_MM, 2.0 * spacing)[room:-room, :-room]
+    for axis, length in enumerate(left.shape):
+        level = np.repeat(level, 2, axis)[tuple(slice(length if a == axis else None) for a in range(3))]
+    behind = np.interp(z, (-25.0, -17.0), (_BEHIND_FACE_MM, _BEHIND_FOREHEAD_MM))
+    solid = (level | (z > -26.0)) & region.sector & head.mask & (protection.skin_depth > behind)
+    return smoothed(left | solid, 2.5, spacing)

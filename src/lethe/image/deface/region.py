@@ -19,7 +19,7 @@ from .scene import Modality
 _HEIGHTS = (-140.0, -90.0, -45.0, -25.0, 0.0, 14.0)
 _DEPTHS = (38.0, 40.0, 44.0, 50.0, 66.0, 84.0)
 _TOP, _BOTTOM = 14.0, -168.0
-_SCALP, _UNLIMITED = 5.0, 60.0
+_SCALP, _UNLIMITED = 6.0, 60.0
 _SMOOTH_MM = 2.0
 _BESIDE = 10  # grid cells, more than the radius of the opening
 
@@ -91,7 +91,7 @@ def _deepest(x: Array3, y: Array3, z: Array3) -> Array3:
     temple = np.maximum.reduce(
         [
             np.interp(np.abs(x), (40.0, 48.0), (_UNLIMITED, _SCALP)),
-            np.interp(z, (-68.0, -60.0), (_UNLIMITED, _SCALP)),
+            np.interp(z, (-54.0, -46.0), (_UNLIMITED, _SCALP)),
             np.interp(y, (-9.0, -3.0), (_UNLIMITED, _SCALP)),
         ]
     )
