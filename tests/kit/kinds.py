@@ -160,7 +160,7 @@ def write_multi_echo(
     def mark(dataset: Dataset, v: int) -> None:
         dataset.EchoTime, dataset.EchoNumbers = f"{echoes[v]:g}", v + 1
 
-    return _write_volumes(volumes, volume.affine, folder, SeriesPlan(person, "MR", number, study), mark)
+    return write_volumes(volumes, volume.affine, folder, SeriesPlan(person, "MR", number, study), mark)
 
 
 def write_dynamic_mr(
@@ -174,12 +174,13 @@ def write_dynamic_mr(
         dataset.AcquisitionNumber = v + 1
         _later(dataset, 2.0 * v)
 
-    return _write_volumes(volumes, volume.affine, folder, SeriesPlan(person, "MR", number, study), mark)
+    return write_volumes(volumes, volume.affine, folder, SeriesPlan(person, "MR", number, study), mark)
 
 
-def _write_volumes(
+def write_volumes(
     volumes: list[NDArray[Any]], affine: NDArray[np.float64], folder: Path, plan: SeriesPlan, mark: Any
 ) -> list[Path]:
+    """Write several volumes of one grid as one series; `mark` is called with each object and its volume."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for v, data in enumerate(volumes):
