@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -127,7 +128,7 @@ def test_failures_are_grouped_by_a_reason_that_a_researcher_understands_and_the_
     reasons = {uri: group["reason"] for group in result["failures"] for uri in group["objects"]}
     assert "no DICOM object" in reasons[f"/archive/experiments/{wrong}/scans/1"]
     assert "more than one series" in reasons[f"/archive/experiments/{wrong}/scans/2"]
-    assert "cut short" in reasons[f"/archive/experiments/{ten}/scans/5"]
+    assert "[corrupt-" in reasons[f"/archive/experiments/{ten}/scans/5"]
     status = {row["inputs"][0]["value"]: row["status"] for row in site.runs()}
     assert Counter(status.values()) == {"Complete": 9, "Failed": 3}
     for accession, number in ((ten, 5), (wrong, 1), (wrong, 2)):
@@ -145,7 +146,7 @@ def test_failures_are_grouped_by_a_reason_that_a_researcher_understands_and_the_
 
 
 @pytest.mark.requirement("A-92")
-def test_a_killed_a_late_and_a_missing_program_each_end_with_their_reason_and_the_relaunch_succeeds(
+def test_a_killed_a_late_a_large_and_a_missing_program_each_end_with_their_reason_and_the_relaunch_succeeds(
     site: Site, tmp_path: Path
 ) -> None:
     good = packed(tiny_head(tmp_path / "head"))
@@ -175,6 +176,13 @@ def test_a_killed_a_late_and_a_missing_program_each_end_with_their_reason_and_th
     assert done.json["runs"][0]["status"] == "Failed (Timeout)"
     assert done.json["failures"][0]["reason"] == "The run took longer than it may."
 
+    # more memory than its limit: the real program, which needs twice as much to start
+    small = definition("dicom-to-nifti", name="small", **{"limit-memory": 40, "reserve-memory": 40})
+    small["xnat"][0]["name"] = "small-scan"
+    done = site.call("bulk", site.install(small), "--session", accession, "--output", "json")
+    assert done.json["runs"][0]["status"] == "Killed (Out of Memory)"
+    assert done.json["failures"][0]["reason"] == "The run needed more memory than its limit allows."
+
     # the image (the program, without an engine) is not there
     gone = definition("dicom-to-nifti", name="gone", image="lethe/not-there:0")
     gone["command-line"] = "exec lethe-command-not-there"
@@ -189,4 +197,37 @@ def test_a_killed_a_late_and_a_missing_program_each_end_with_their_reason_and_th
 
     assert site.labels(accession, 1) == {"DICOM"}
     assert site.call("bulk", usual, "--session", accession).code == 0
+    assert site.labels(accession, 1) == {"DICOM", "NIFTI", "CONVERSION"}
+
+
+@pytest.fixture
+def full(site: Site) -> Iterator[Callable[[], None]]:
+    """Put a file system without room under the archive's build folder; the value frees it again."""
+    folder = site.server.root / "build"
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0755", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a file system of its own can be mounted by root only")
+    mounted = [folder]
+
+    def free() -> None:
+        subprocess.run(["umount", "-l", mounted.pop()], check=True)
+
+    yield free
+    if mounted:
+        free()
+
+
+@pytest.mark.requirement("A-92")
+def test_a_full_output_is_told_as_such_and_the_relaunch_succeeds(
+    site: Site, full: Callable[[], None], tmp_path: Path
+) -> None:
+    accession = site.add_session("ONE_CT", packed(tiny_head(tmp_path / "head")))
+    bulk = ("bulk", site.install(definition("dicom-to-nifti")), "--session", accession, "--output", "json")
+    done = site.call(*bulk)
+    assert done.json["runs"][0]["status"] == "Failed"
+    assert "The disk of the output folder is full." in done.json["failures"][0]["reason"]
+    assert site.labels(accession, 1) == {"DICOM"}
+    full()
+    assert site.call(*bulk).code == 0
     assert site.labels(accession, 1) == {"DICOM", "NIFTI", "CONVERSION"}

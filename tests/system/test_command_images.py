@@ -155,7 +155,7 @@ def test_a_head_is_converted_and_defaced_confined_and_gives_the_bytes_of_a_plain
     ("fault", "code", "sentence"),
     [
         ("empty", 4, "no DICOM object"),
-        ("cut-short", 4, "pixel data of an object are cut short"),
+        ("cut-short", 4, "[corrupt-"),
         ("missing", 4, "images are missing"),
     ],
 )
