@@ -162,8 +162,7 @@ def packed(files: Sequence[Path]) -> bytes:
 
 def tiny_head(folder: Path, modality: series.Modality = "CT") -> list[Path]:
     """Write a coarse head."""
-    kind = "ct" if modality == "CT" else "mr"
-    volume = phantom.head(kind, spacing=(8.0, 8.0, 12.0))
+    volume = phantom.head("ct" if modality == "CT" else "mr", spacing=(8.0, 8.0, 12.0))
     number = 2 if modality == "CT" else 3
     return series.write_series(volume, None, folder, modality=modality, person=PERSON, number=number)
 
