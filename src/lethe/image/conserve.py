@@ -94,8 +94,6 @@ class ConservationReport:
 
 
 PixelSource = Callable[[Frame], NDArray[Any]]
-Found = dict[tuple[int, int], Frame]
-"""Which frame lies at slice k and time t of an image."""
 
 
 def stack_affine(stack: Stack, image: Nifti) -> NDArray[np.float64]:
@@ -141,7 +139,7 @@ def compare(
     pixels: PixelSource,
     *,
     instances: int,
-) -> tuple[ConservationReport, dict[str, Found]]:
+) -> ConservationReport:
     """Find every plane of the series in the images.
 
     Parameters
@@ -159,8 +157,8 @@ def compare(
 
     Returns
     -------
-    ConservationReport, dict of str to Found
-        Only when everything was found; for each image, which frame became which of its planes.
+    ConservationReport
+        Only when everything was found.
 
     Raises
     ------
@@ -180,7 +178,7 @@ def compare(
         _match_position(group, boards, pixels)
     for board in boards:
         board.check_order()
-    report = ConservationReport(
+    return ConservationReport(
         instances=instances,
         frames=len(frames),
         slices=len(stack.groups),
@@ -190,7 +188,6 @@ def compare(
         images=[board.report() for board in boards],
         findings=[finding for finding in stack.findings if not finding.fatal],
     )
-    return report, {board.name: board.found for board in boards}
 
 
 def _match_position(group: Sequence[Frame], boards: Sequence[_Board], pixels: PixelSource) -> None:
@@ -228,7 +225,7 @@ class _Board:
         # Which scaling the values can have: the same for all slices of an image.
         self._scalings = {"standard", "precise"}
         shape = image.voxels.shape
-        self.found: Found = {}
+        self._found: dict[tuple[int, int], Frame] = {}
         self.free = self._lattice.slices * shape[3]
 
     def slice_of(self, frame: Frame) -> int | None:
@@ -243,10 +240,10 @@ class _Board:
         """Account for `frame` at the first free time of slice `k` that holds its values."""
         times = self._image.voxels.shape[3]
         for t in sorted(range(times), key=lambda t: (t != order, t)):
-            if (k, t) in self.found:
+            if (k, t) in self._found:
                 continue
             if self._equal(frame, self._lattice.layout.plane(self._image.voxels, k, t), plane):
-                self.found[k, t] = frame
+                self._found[k, t] = frame
                 return True
         return False
 
@@ -257,7 +254,7 @@ class _Board:
         if times == 1:
             return
         for name in ("temporal", "acquisition", "echo", "b_value", "trigger"):
-            table = [[getattr(self.found[k, t], name) for k in range(slices)] for t in range(times)]
+            table = [[getattr(self._found[k, t], name) for k in range(slices)] for t in range(times)]
             if (
                 name != "trigger"
                 and len({v for row in table for v in row}) == times

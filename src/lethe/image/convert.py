@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,17 +122,21 @@ def _convert(
         sheared = any(finding.code == "gantry-tilt" for finding in stack.findings)
         if sheared:
             affines = {name: stack_affine(stack, image) for name, image in images.items()}
-        report, found = compare(stack, images, affines, planes, instances=len(instances))
-        sums = {
-            name: packer.write(
-                ready / name,
-                nifti.clean_head(image, affines[name] if sheared else None),
-                image.voxels,
-                found[name],
-            )
-            for name, image in images.items()
-        }
-    report = replace(report, images=[replace(image, crc32=sums[image.name]) for image in report.images])
+        with ThreadPoolExecutor(1) as writer:
+            # Written while the comparison runs; thrown away with the folder if that finds a loss.
+            sums = {
+                name: writer.submit(
+                    packer.write,
+                    ready / name,
+                    nifti.clean_head(image, affines[name] if sheared else None),
+                    image.voxels,
+                )
+                for name, image in images.items()
+            }
+            report = compare(stack, images, affines, packer.plane, instances=len(instances))
+    report = replace(
+        report, images=[replace(image, crc32=sums[image.name].result()) for image in report.images]
+    )
     return _write(ready, raws, lane, report)
 
 

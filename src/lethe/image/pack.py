@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.image import gzblocks
-from lethe.image.conserve import Found
 from lethe.image.frames import Frame
 from lethe.image.gzblocks import Block
 from lethe.image.pixels import Planes
@@ -25,7 +25,6 @@ from lethe.image.stack import Stack
 
 _MOST_AHEAD = 512 << 20  # compressed bytes kept in memory before the image is there
 _TOGETHER = 64
-Part = tuple[Frame | None, memoryview]
 
 
 class Packer:
@@ -40,7 +39,7 @@ class Packer:
     """
 
     def __init__(self, stack: Stack, planes: Planes) -> None:
-        self._planes, self._held = planes, 0
+        self._planes, self._groups, self._held = planes, stack.groups, 0
         self._pool = ThreadPoolExecutor(2)
         self._second = threading.Event()
         # The converter has the second core until it comes to its end.
@@ -64,10 +63,17 @@ class Packer:
 
     def read_all(self) -> None:
         """Wait until every plane was read, so that a damaged one is named."""
-        for job in self._ahead.values():
+        for job in list(self._ahead.values()):
             job.result()
 
-    def write(self, path: Path, head: bytes, voxels: NDArray[Any], found: Found) -> int:
+    def plane(self, frame: Frame) -> NDArray[Any]:
+        """Return the stored values of a frame, as soon as they have been read to be compressed."""
+        job = self._ahead.get((frame.path, frame.index))
+        if job is not None:
+            job.result()
+        return self._planes(frame)
+
+    def write(self, path: Path, head: bytes, voxels: NDArray[Any]) -> int:
         """Write a ``.nii.gz``.
 
         Parameters
@@ -78,8 +84,6 @@ class Packer:
             What precedes the voxels.
         voxels : NDArray, shape (i, j, k, t)
             In Fortran order.
-        found : Found
-            Which frame became which plane.
 
         Returns
         -------
@@ -87,31 +91,37 @@ class Packer:
             CRC-32 of the uncompressed file.
         """
         with path.open("wb") as stream:
-            crc = gzblocks.write(stream, self._blocks(head, voxels, found))
+            crc = gzblocks.write(stream, self._blocks(head, voxels))
             stream.flush()
             os.fsync(stream.fileno())
         return crc
 
-    def _blocks(self, head: bytes, voxels: NDArray[Any], found: Found) -> Iterator[tuple[Block, memoryview]]:
+    def _blocks(self, head: bytes, voxels: NDArray[Any]) -> Iterator[tuple[Block, memoryview]]:
         yield gzblocks.compress(head), memoryview(head)
         content = voxels.reshape(-1, order="F").view(np.uint8).data
-        size = len(content) // (voxels.shape[2] * voxels.shape[3])
-        parts: list[Part] = [
-            (found.get((k, t)), content[at : at + size])
-            for at, (t, k) in zip(range(0, len(content), size), np.ndindex(voxels.shape[:1:-1]), strict=True)
-        ]
-        for start in range(0, len(parts), _TOGETHER):
-            some = parts[start : start + _TOGETHER]
-            yield from zip(self._pool.map(self._block, some), (part for _, part in some), strict=True)
+        slices, times = voxels.shape[2:]
+        size = len(content) // (slices * times)
+        waiting: deque[tuple[Future[Block], memoryview]] = deque()
+        for number in range(slices * times):
+            part = content[number * size : (number + 1) * size]
+            waiting.append((self._job(number % slices, slices, part), part))
+            if len(waiting) > _TOGETHER:
+                job, part = waiting.popleft()
+                yield job.result(), part
+        for job, part in waiting:
+            yield job.result(), part
 
-    def _block(self, part: Part) -> Block:
-        frame, content = part
-        # Jobs are done in the order given: those ahead are at work or done by now.
-        ahead = self._ahead.pop((frame.path, frame.index), None) if frame else None
-        block = ahead.result() if ahead else None
-        if block and (block.size, block.crc) == (len(content), gzblocks.crc32(content)):
-            return block
-        return gzblocks.compress(content)
+    def _job(self, k: int, slices: int, content: memoryview) -> Future[Block]:
+        """Return the block of slice `k`: that of a plane at its place, if one is equal, or a new one."""
+        frames = self._groups[k] + self._groups[-1 - k] if slices == len(self._groups) else []
+        wanted = (len(content), gzblocks.crc32(content))
+        for key in ((frame.path, frame.index) for frame in frames):
+            block = self._ahead[key].result() if key in self._ahead else None
+            if block is not None and (block.size, block.crc) == wanted:
+                done: Future[Block] = Future()
+                done.set_result(block)
+                return done
+        return self._pool.submit(gzblocks.compress, content)
 
     def _compressed(self, frame: Frame) -> Block | None:
         if self._held > _MOST_AHEAD:

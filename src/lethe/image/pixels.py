@@ -21,6 +21,12 @@ _MOST_KEPT = 256 << 20  # bytes of planes read ahead
 _REMEDY = "Send the series again."
 
 
+class _Own(threading.local):
+    """What each thread has for itself: memory to read planes into."""
+
+    room: NDArray[Any] | None = None
+
+
 class Planes:
     """The stored values of a series, plane by plane, for several threads at once.
 
@@ -37,6 +43,7 @@ class Planes:
         self._instances = {instance.path: instance for instance in instances}
         self._decoded: dict[Path, NDArray[Any]] = {}
         self._decoding = threading.Lock()
+        self._own = _Own()
         # One piece of memory: the system hands out a large one faster than many small ones.
         size = sum(instance.rows * instance.columns * 4 * instance.declared_frames for instance in instances)
         self._room = np.empty(min(size, _MOST_KEPT), np.uint8)
@@ -59,7 +66,7 @@ class Planes:
 
         They are kept for the call that asks for them next, as long as there is room.
         """
-        plane = self._read(frame)[::-1]
+        plane = self._read(frame, again=True)[::-1]
         dtype = plane.dtype.newbyteorder("<")
         with self._taking:
             start, end = self._taken, self._taken + plane.nbytes
@@ -71,10 +78,17 @@ class Planes:
         self._kept[frame.path, frame.index] = turned
         return turned
 
-    def _read(self, frame: Frame) -> NDArray[Any]:
+    def _read(self, frame: Frame, *, again: bool = False) -> NDArray[Any]:
+        """Return a plane; `again`: in memory that the thread's next reading uses again."""
         instance = self._instances[frame.path]
         if instance.pixels is not None and not instance.mosaic:
-            plane: NDArray[Any] = _native(instance, instance.pixels, frame.index, 1)[0]
+            shape, dtype = (1, instance.rows, instance.columns), instance.pixels.dtype
+            room = self._own.room if again else None
+            if room is None or room.shape != shape or room.dtype.str != dtype:
+                room = np.empty(shape, dtype)
+            if again:
+                self._own.room = room
+            plane: NDArray[Any] = _native(instance, instance.pixels, frame.index, room)[0]
             return plane
         with self._decoding:  # pydicom's warnings cannot be held back in two threads at once
             if frame.path not in self._decoded:
@@ -103,26 +117,27 @@ def read_pixels(instance: Instance) -> NDArray[Any]:
         ``mosaic-tiles`` when a mosaic holds more than its header says.
     """
     if instance.pixels is not None:
-        planes = _native(instance, instance.pixels, 0, instance.declared_frames)
+        shape = (instance.declared_frames, instance.rows, instance.columns)
+        if int(np.prod(shape)) > instance.pixels.length:  # before memory is asked for
+            raise _corrupt()
+        planes = _native(instance, instance.pixels, 0, np.empty(shape, instance.pixels.dtype))
     else:
         planes = _decoded(instance)
     return tiles_of(planes[0], instance.mosaic) if instance.mosaic else planes
 
 
-def _native(instance: Instance, place: PixelPlace, first: int, count: int) -> NDArray[Any]:
-    rows, columns = instance.rows, instance.columns
-    dtype = np.dtype(place.dtype)
-    plane = rows * columns * dtype.itemsize
+def _native(instance: Instance, place: PixelPlace, first: int, room: NDArray[Any]) -> NDArray[Any]:
+    """Fill `room`, shape (frames, rows, columns), with frames from number `first` on."""
+    plane = room[0].nbytes
     whole = instance.declared_frames * plane
     # One byte fills up to an even length; a whole plane more would be one that nobody described.
     if not whole <= place.length < whole + max(plane, 2):
         raise _corrupt()
-    values = np.empty((count, rows, columns), dtype)
     with instance.path.open("rb", buffering=0) as stream:
         stream.seek(place.offset + first * plane)
-        if _read_into(stream, values.data.cast("B")) < values.nbytes:
+        if _read_into(stream, room.data.cast("B")) < room.nbytes:
             raise _corrupt()
-    return _used_bits(values, place.bits_stored)
+    return _used_bits(room, place.bits_stored)
 
 
 def _read_into(stream: Any, room: memoryview) -> int:
