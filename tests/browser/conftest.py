@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from browser import seed
 from contract.conftest import start_archive, stop_archive
+from lethe.archive.web.dashboard import FOLDER
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHOTS = Path(os.environ.get("LETHE_SHOTS", REPOSITORY / "build" / "screenshots"))
@@ -47,6 +48,7 @@ class Served:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The embedded archive with the small, the large and the nasty collection."""
+    assert (FOLDER / "index.html").is_file(), "The app is not built: scripts/build-dashboard does it."
     folder = tmp_path_factory.mktemp("browser")
     root = folder / "root"
     seeded = seed.small_collection(root)

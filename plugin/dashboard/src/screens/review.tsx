@@ -10,8 +10,8 @@ import { faults } from "./clinical/record";
 import { bareItem, collect, qcRecord, record, unrecorded, type Collected, type Shown } from "./review/data";
 import { Judge } from "./review/Judge";
 import { NO_MARKS, remarksText, residualWord, type Marks } from "./review/marks";
-import { itemsOf, queueFor, sampleOf, type Item } from "./review/queue";
-import { give, takeBack, type Given } from "./review/verdict";
+import { itemsOf, queueFor, sampleOf, type Assessment, type Item } from "./review/queue";
+import { give, said, takeBack, type Given } from "./review/verdict";
 import type { View } from "./review/Viewer";
 import "./review/review.css";
 
@@ -23,6 +23,8 @@ export default function Review({ project, route, who }: ScreenProps) {
   const size = Number(route.query.get("sample") ?? 0) || 0;
   const seed = route.query.get("seed") ?? "1";
   const [given, setGiven] = useState<Given[]>([]);
+  const [stored, setStored] = useState<Assessment[]>([]);
+  const note = (one: Assessment) => setStored((old) => [...old.filter((other) => other.label !== one.label), one]);
 
   const queue = useMemo(() => {
     if (!found) return [];
@@ -71,7 +73,7 @@ export default function Review({ project, route, who }: ScreenProps) {
         <div class="review">
           <Queue items={queue} current={current} spoken={spoken} hidden={size > 0} onOpen={open} />
           {current ? (
-            <Desk key={current.key} found={found} item={current} next={next} reader={reader} blind={size > 0 && !spoken.has(current.key)} given={given} setGiven={setGiven} queue={queue} onOpen={open} />
+            <Desk key={current.key} found={found} item={current} next={next} reader={reader} blind={size > 0 && !spoken.has(current.key)} given={given} setGiven={setGiven} stored={stored} onStored={note} queue={queue} onOpen={open} />
           ) : (
             <div class="panel done">
               <h2>{given.length ? "All judged." : "Nothing waits for a verdict."}</h2>
@@ -97,12 +99,15 @@ interface DeskProps {
   blind: boolean;
   given: Given[];
   setGiven: (given: Given[]) => void;
+  /** Everything this page has stored, also what was taken back. */
+  stored: readonly Assessment[];
+  onStored: (one: Assessment) => void;
   queue: readonly Item[];
   onOpen: (item: Item | undefined) => void;
 }
 
 /** One image on the desk, with its keys. */
-function Desk({ found, item, next, reader, blind, given, setGiven, queue, onOpen }: DeskProps) {
+function Desk({ found, item, next, reader, blind, given, setGiven, stored, onStored, queue, onOpen }: DeskProps) {
   const [marks, setMarks, clearMarks] = useDraft<Marks>(`review ${found.project} ${item.key}`, NO_MARKS);
   const [view, setView] = useState<View>("all");
   const [views, setViews] = useState<ReadonlySet<View>>(new Set(["all"]));
@@ -125,8 +130,9 @@ function Desk({ found, item, next, reader, blind, given, setGiven, queue, onOpen
     setBusy(true);
     setError(undefined);
     try {
-      const done = await give(found, item, reader, verdict, { ...marks, remarks: remarksText(marks) }, [...views], shown, given);
+      const done = await give(found, item, reader, verdict, { ...marks, remarks: remarksText(marks) }, [...views], shown, stored);
       clearMarks();
+      onStored(said(done, verdict));
       setGiven([...given.filter((one) => one.item.key !== item.key), done]);
       onOpen(next);
     } catch (failure) {
@@ -142,6 +148,7 @@ function Desk({ found, item, next, reader, blind, given, setGiven, queue, onOpen
     setError(undefined);
     try {
       await takeBack(found, last);
+      onStored(said(last, last.verdictBefore || "pending"));
       setGiven(given.slice(0, -1));
       onOpen(last.item);
     } catch (failure) {

@@ -46,7 +46,7 @@ export async function give(
   marks: Marks,
   views: readonly string[],
   shown: Shown | undefined,
-  given: readonly Given[],
+  stored: readonly Assessment[],
 ): Promise<Given> {
   if (!item.machine && found.defaced.includes(item.key)) {
     // the word of a person counts for a result that is on record
@@ -54,18 +54,17 @@ export async function give(
       if (!(error instanceof Refused && error.status === 412)) throw error; // it is there meanwhile
     });
   }
-  const earlier = given.filter((one) => one.item.key === item.key).map((one) => said(one));
-  const { label, isNew } = ownLabel(item, reader, [...found.assessments, ...earlier]);
-  const before = [...found.assessments, ...earlier].filter((one) => one.label === label).at(-1);
+  const known = [...found.assessments, ...stored];
+  const { label, isNew } = ownLabel(item, reader, known);
+  const before = known.filter((one) => one.label === label).at(-1);
   await putAssessment(found.project, item, { label, isNew, values: statement(item, reader, verdict, marks, views, shown?.report) });
   await putQuality(found.project, item, qualityOf(verdict));
   forget(`${found.project} `);
   return { item, verdict, label, reader, verdictBefore: before?.verdict ?? "", qualityBefore: shown?.quality ?? "" };
 }
 
-/** What was given on this page, as the next load of the queue would show it. */
-function said(given: Given): Assessment {
-  const { item, label, reader, verdict } = given;
+/** What this page stored, as the next load of the queue would show it. */
+export function said({ item, label, reader }: Given, verdict: string): Assessment {
   return {
     id: "", label, sessionId: item.sessionId, session: item.session, subject: item.subject, scan: item.scan, scanType: item.scanType, verdict, autoVerdict: "",
     reviewer: reader, removedMl: "", brainKept: "", score: "", residual: "", brain: "", remarks: "", method: "", methodVersion: "", at: Number.MAX_SAFE_INTEGER,
