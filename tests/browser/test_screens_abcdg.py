@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -56,6 +59,21 @@ def test_every_number_that_needs_work_leads_to_its_rows(desk):
     total = int(open_ones.first.inner_text().split()[0])
     open_ones.first.click()
     expect(page.locator(".table-row")).to_have_count(total)
+
+
+@pytest.mark.requirement("E-68", "E-74")
+def test_the_command_line_counts_as_the_dashboard_does(desk, served, tmp_path):
+    page = desk("coordinator").go("#/c/DEMO_INTAKE")
+    settled(page)
+    numbers = [int(text) for text in page.locator(".funnel-number").all_inner_texts()]
+    password = tmp_path / "password"
+    password.write_text(seed.PASSWORD)
+    password.chmod(0o600)
+    command = [sys.executable, "-m", "lethe.cli", "collection", "progress", "DEMO", "--output", "json"]
+    command += ["--url", served.url, "--user", "coordinator", "--password-file", str(password)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert list(json.loads(told.stdout).values()) == numbers
+    assert numbers[0] == 12
 
 
 @pytest.mark.requirement("E-68")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -49,6 +50,18 @@ def show_plan(planned: Planned, *, as_json: bool, done: bool = False) -> None:
         )
     else:
         console.print("Nothing to change.")
+
+
+def show_progress(counts: Mapping[str, int], *, as_json: bool) -> None:
+    """Print how many subjects reached each stage."""
+    if as_json:
+        typer.echo(json.dumps(counts, indent=2))
+        return
+    table = Table("stage", "subjects", "share")
+    for stage, count in counts.items():
+        share = f"{count / counts['received']:.0%}" if counts["received"] else ""
+        table.add_row(stage, str(count), share)
+    Console(highlight=False).print(table)
 
 
 def _table(title: str, planned: Planned, changes: tuple[Change, ...]) -> Table:

@@ -23,6 +23,7 @@ from lethe.governance.trail import reason
 from lethe.xnat.client import connect
 from lethe.xnat.collections import apply_plan, make_plan
 from lethe.xnat.found import read_state
+from lethe.xnat.funnel import facts_of, funnel
 from lethe.xnat.records import caller
 
 DIFFERS = 6
@@ -30,7 +31,7 @@ DIFFERS = 6
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Collections as code: plan, apply, show, example.",
+    help="Collections as code: plan, apply, show, progress, example.",
     pretty_exceptions_enable=False,
 )
 
@@ -136,6 +137,22 @@ def show(
             remedy="Check the name and your roles.",
         )
     typer.echo(as_yaml(chosen, state), nl=False)
+
+
+@app.command(epilog="Example: lethe collection progress STROKE")
+def progress(
+    collection: Annotated[str, typer.Argument(help="Name of the collection.")],
+    url: connection.Url,
+    user: connection.User,
+    password_file: connection.PasswordFile = None,
+    output: Printed = Output.table,
+) -> None:
+    """Count the subjects at each stage, from received to published, as the dashboard does."""
+    with connect(url, user, connection.password(password_file)) as archive:
+        found = funnel(facts_of(archive, Collection(collection)))
+    shown.show_progress(
+        {stage: len(labels) for stage, labels in found.items()}, as_json=output is Output.json
+    )
 
 
 @app.command(epilog="Example: lethe collection example > stroke.yaml")

@@ -1,6 +1,7 @@
 // Filters live in the address: a chip for each, a menu for more, a field to search in.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { change, type Route } from "../lib/url";
+import { count } from "./charts";
 
 export interface Facet<T> {
   key: string;
@@ -60,7 +61,7 @@ export function Filters<T>({ rows, facets, route, shown }: { rows: readonly T[];
       ))}
       <Menu rows={rows} facets={facets} query={query} />
       <span class="count" role="status">
-        {shown === rows.length ? `${rows.length}` : `${rows.length} → ${shown}`}
+        {shown === rows.length ? count(rows.length) : `${count(rows.length)} → ${count(shown)}`}
       </span>
     </div>
   );
@@ -97,7 +98,7 @@ function Menu<T>({ rows, facets, query }: { rows: readonly T[]; facets: readonly
             return (
               <fieldset key={facet.key}>
                 <legend>{facet.title}</legend>
-                {values.map(([value, count]) => (
+                {values.map(([value, total]) => (
                   <label key={value}>
                     <input
                       type="checkbox"
@@ -106,7 +107,7 @@ function Menu<T>({ rows, facets, query }: { rows: readonly T[]; facets: readonly
                         change({ [facet.key]: chosen.includes(value) ? chosen.filter((one) => one !== value) : [...chosen, value] }, false)
                       }
                     />
-                    {facet.label?.(value) ?? value} <span class="count">{count}</span>
+                    {facet.label?.(value) ?? value} <span class="count">{count(total)}</span>
                   </label>
                 ))}
               </fieldset>

@@ -46,7 +46,16 @@ export function Table<T>(props: TableProps<T>) {
   const shown = useMemo(() => sorted(rows, columns, sort), [rows, columns, sort]);
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 800 });
-  const [active, setActive] = useState(0);
+  const [active, draw] = useState(0);
+  // Keys may come faster than the page is drawn: what counts is kept beside the state.
+  const at = useRef(0);
+  const chosen = useRef(selected);
+  at.current = active;
+  chosen.current = selected;
+  const setActive = (index: number) => {
+    at.current = index;
+    draw(index);
+  };
 
   useLayoutEffect(() => {
     const target = box.current;
@@ -67,7 +76,7 @@ export function Table<T>(props: TableProps<T>) {
       cancelAnimationFrame(frame);
     };
   }, []);
-  useEffect(() => setActive((old) => Math.max(0, Math.min(old, shown.length - 1))), [shown.length]);
+  useEffect(() => setActive(Math.max(0, Math.min(at.current, shown.length - 1))), [shown.length]);
 
   const first = Math.max(0, Math.floor(view.top / ROW) - SPARE);
   const last = Math.min(shown.length, Math.ceil((view.top + view.height) / ROW) + SPARE);
@@ -77,9 +86,10 @@ export function Table<T>(props: TableProps<T>) {
   const least = widths.reduce((sum, one) => sum + parseFloat(/[\d.]+(?=px)/.exec(one)?.[0] ?? "0") + GAP, GAP);
 
   const toggle = (row: T) => {
-    if (!onSelect || !selected) return;
-    const next = new Set(selected);
+    if (!onSelect || !chosen.current) return;
+    const next = new Set(chosen.current);
     if (!next.delete(rowKey(row))) next.add(rowKey(row));
+    chosen.current = next;
     onSelect(next);
   };
   const move = (to: number) => {
@@ -95,14 +105,14 @@ export function Table<T>(props: TableProps<T>) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
     const steps: Record<string, number> = {
-      ArrowDown: active + 1,
-      ArrowUp: active - 1,
-      PageDown: active + page,
-      PageUp: active - page,
+      ArrowDown: at.current + 1,
+      ArrowUp: at.current - 1,
+      PageDown: at.current + page,
+      PageUp: at.current - page,
       Home: 0,
       End: shown.length - 1,
     };
-    const row = shown[active];
+    const row = shown[at.current];
     if (event.key in steps) move(steps[event.key]!);
     else if (event.key === "Enter" && row !== undefined) props.onOpen?.(row);
     else if (event.key === " " && row !== undefined) toggle(row);
@@ -150,8 +160,8 @@ export function Table<T>(props: TableProps<T>) {
         </div>
       ) : (
         <div role="rowgroup" class="table-body" style={{ height: `${shown.length * ROW}px` }}>
-          {shown.slice(first, last).map((row, at) => {
-            const index = first + at;
+          {shown.slice(first, last).map((row, place) => {
+            const index = first + place;
             const key = rowKey(row);
             return (
               <Row

@@ -112,15 +112,15 @@ function columnsOf(project: string, types: readonly string[]): Column<SubjectRow
     {
       key: "subject",
       title: "Subject",
-      width: "minmax(110px, 1.4fr)",
+      width: "minmax(88px, 1.4fr)",
       value: (row) => row.label,
       cell: (row) => (row.sessions[0] ? <a href={href(["c", project, "s", row.sessions[0].id])}>{row.label}</a> : row.label),
     },
-    { key: "site", title: "Site", width: "minmax(80px, 1fr)", value: (row) => row.sites.join(", ") },
+    { key: "site", title: "Site", width: "minmax(64px, 1fr)", value: (row) => row.sites.join(", ") },
     {
       key: "sessions",
       title: "Sessions",
-      width: "minmax(130px, 1.6fr)",
+      width: "minmax(104px, 1.6fr)",
       value: (row) => row.sessions.length,
       cell: (row) => <Sessions project={project} row={row} />,
     },
@@ -128,7 +128,7 @@ function columnsOf(project: string, types: readonly string[]): Column<SubjectRow
       (type): Column<SubjectRow> => ({
         key: `scan ${type}`,
         title: type,
-        width: "minmax(56px, 0.7fr)",
+        width: "minmax(48px, 0.7fr)",
         align: "center",
         hint: `Has a scan of type ${type}`,
         value: (row) => (row.types.has(type) ? "yes" : ""),
@@ -149,7 +149,7 @@ function columnsOf(project: string, types: readonly string[]): Column<SubjectRow
     {
       key: "record",
       title: "Record",
-      width: "92px",
+      width: "86px",
       value: (row) => row.record?.status ?? "",
       cell: (row) =>
         row.record ? (
@@ -160,7 +160,7 @@ function columnsOf(project: string, types: readonly string[]): Column<SubjectRow
           <span class="none">–</span>
         ),
     },
-    { key: "stage", title: "Stands at", width: "116px", value: (row) => (row.reached.includes("published") ? STAGE_WORDS.published : row.at ? STAGE_WORDS[row.at] : "") },
+    { key: "stage", title: "Stands at", width: "124px", value: (row) => (row.reached.includes("published") ? STAGE_WORDS.published : row.at ? STAGE_WORDS[row.at] : "") },
   ];
 }
 
