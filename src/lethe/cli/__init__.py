@@ -20,7 +20,7 @@ NOUNS = {
     "access": "Access to a collection: list, grant, revoke, requests, approve, decline, audit, roles.",
     "archive": "The embedded archive: serve, check, stats.",
     "clinical": "Clinical tables: dictionary, link, scramble.",
-    "collection": "Collections as code: plan, apply, show, example.",
+    "collection": "Collections as code: plan, apply, show, progress, example.",
     "command": "Commands of the Container Service: register, enable, launch, place, status, logs, kill.",
     "image": "Images: lane, convert, de-face.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
