@@ -83,7 +83,7 @@ export function Viewer({ images, view }: { images: Images; view: View }) {
         await show(viewer, pane);
       }
       if (!gone) {
-        for (const viewer of viewers) turn(viewer, view);
+        for (const viewer of viewers) turn(viewer, view, true);
         setState("ready");
       }
     })().catch((failure: unknown) => gone || setError(failure));
@@ -124,6 +124,8 @@ const LINKED = { "2d": true, "3d": true, zoomPan: true, crosshair: true };
 const OPTIONS = {
   backColor: [0.05, 0.07, 0.08, 1],
   crosshairColor: [0.42, 0.76, 0.82, 0.9],
+  crosshairWidth: 0.8,
+  crosshairWidthUnit: "mm" as const,
   show3Dcrosshair: false,
   isColorbar: false,
   isOrientCube: false,
@@ -151,7 +153,8 @@ async function show(viewer: Niivue, pane: Pane): Promise<void> {
   }
 }
 
-function turn(viewer: Niivue, view: View): void {
+/** `fresh`: other images than before are in it. */
+function turn(viewer: Niivue, view: View, fresh = false): void {
   const types = {
     axial: viewer.sliceTypeAxial,
     sagittal: viewer.sliceTypeSagittal,
@@ -159,6 +162,26 @@ function turn(viewer: Niivue, view: View): void {
     face: viewer.sliceTypeRender,
     all: viewer.sliceTypeMultiplanar,
   };
+  const wasFace = viewer.opts.sliceType === viewer.sliceTypeRender;
   viewer.setSliceType(types[view]);
+  if ((view === "face") === wasFace && !fresh) return;
   if (view === "face") viewer.setRenderAzimuthElevation(180, 5);
+  if (view === "face" || wasFace) light(viewer, view === "face");
+}
+
+const WINDOWS = new WeakMap<object, { low: number; high: number }>();
+/** Of a CT in Hounsfield units: from fat upwards all is opaque, so that skin is what one sees. */
+const SKIN = { low: -350, high: 150 };
+const LIGHT = 0.6;
+
+/** The face is looked at as a lit surface; slices in the window of the image. */
+function light(viewer: Niivue, on: boolean): void {
+  const ground = viewer.volumes[0];
+  if (!ground) return;
+  if (!WINDOWS.has(ground)) WINDOWS.set(ground, { low: ground.cal_min ?? 0, high: ground.cal_max ?? 1 });
+  const isCt = (ground.global_min ?? 0) < -500;
+  const window = on && isCt ? SKIN : WINDOWS.get(ground)!;
+  ground.cal_min = window.low;
+  ground.cal_max = window.high;
+  void viewer.setVolumeRenderIllumination(on ? LIGHT : 0);
 }
