@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = "docs/requirements.md"
 LIST = "docs/requirements.yaml"
 
@@ -21,14 +24,15 @@ _SHOWN = 3
 _HEAD = """# Requirements, where they are, and which tests name them
 
 Written by `scripts/make-requirements-table` from [requirements.yaml](requirements.yaml) and the marks
-`@pytest.mark.requirement(...)` of the tests; do not edit. A test that names a requirement proves something of it, not
-always all of it. "Test" lists up to {shown} files, whole journeys first; `grep -rn M-24 tests` finds the others.
+`@pytest.mark.requirement(...)` of the tests; do not edit. A test that names a requirement proves something of
+it, not always all of it. "Test" lists up to {shown} files, whole journeys first; `grep -rn M-24 tests` finds
+the others.
 
 {summary}
 
 CTP and XNAT themselves were never run where these tests run: they speak to the [embedded
-archive](../src/lethe/archive/README.md) and to our own execution of CTP's scripts. What that leaves open is said in
-the [README](../README.md#what-only-a-real-xnat-and-a-real-ctp-can-prove).
+archive](../src/lethe/archive/README.md) and to our own execution of CTP's scripts. What that leaves open is
+said in the [README](../README.md#what-only-a-real-xnat-and-a-real-ctp-can-prove).
 """
 
 
@@ -118,3 +122,22 @@ def _tested(words: Mapping[str, str], one: Requirement, paths: list[str]) -> str
     if not paths:
         said = words[str(one.word)]
     return f"{said}; {one.note}" if one.note else said
+
+
+def main() -> int:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description="Write docs/requirements.md.")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when it is not up to date"
+    )
+    target, text = ROOT / PAGE, page(ROOT)
+    if not parser.parse_args().check:
+        target.write_text(text, encoding="utf-8")
+    elif target.read_text(encoding="utf-8") != text:
+        print(f"{PAGE} is not up to date: run scripts/make-requirements-table", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,9 +1,8 @@
-"""The collection administrator's page is true: its commands parse, its tables are the program's."""
+"""The collection administrator's page is complete: every verb is shown, its tables are the program's."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,6 @@ PAGE = (Path(__file__).parents[3] / "docs" / "administrator.md").read_text("utf-
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("lethe ")]
 APPS = {"access": access.app, "collection": collection.app}
-
-
-@pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_of_the_page_parses(line, monkeypatch):
-    monkeypatch.setenv("LETHE_XNAT_URL", "http://localhost:1")
-    monkeypatch.setenv("LETHE_XNAT_USER", "x")
-    _, noun, verb, *words = shlex.split(line.split(" > ")[0])
-    command = get_command(APPS[noun]).commands[verb]
-    command.make_context(verb, words)
 
 
 def test_the_page_shows_every_verb():
