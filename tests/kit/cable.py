@@ -91,9 +91,8 @@ class Cable:
                     self._pull()
             server.shutdown(socket.SHUT_WR)
             back.join()
-        for one in (raw,):
-            with contextlib.suppress(OSError):
-                one.close()
+            client.close()
+            server.close()
 
     @staticmethod
     def _back(server: socket.socket, client: socket.socket) -> None:
