@@ -14,7 +14,7 @@ import pytest
 
 from kit import phantom
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = pytest.mark.system
 SQUARE = np.diag([4.0, 4.0, 4.0, 1.0])
 
 

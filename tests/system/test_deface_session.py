@@ -16,7 +16,7 @@ from kit import phantom
 from lethe.cli import app
 from lethe.image.deface import SessionImage, SessionResult, Verdict, deface_session
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = pytest.mark.system
 FRAME = "1.2.3.4"
 
 

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = pytest.mark.system
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make-template"
 PACKAGE = files("lethe.image.deface")
 

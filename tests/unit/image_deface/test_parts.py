@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from lethe.image.deface import morph
 from lethe.image.deface.grid import Grid, Reducer, to_grid
-from lethe.image.deface.head import Head
+from lethe.image.deface.head import Head, _bare_brain
 from lethe.image.deface.io import open_volume, slabs
 from lethe.image.deface.pack import GzipWriter
 from lethe.image.deface.region import _ears, face_sector
@@ -160,3 +161,27 @@ def test_an_ear_that_touches_the_end_of_the_data_is_removed_too() -> None:
     assert ear[-1].any()
     assert removed[-3:][ear[-3:]].all()
     assert removed[ear].mean() > 0.85
+
+
+def slab_of_layers(skull: float) -> Grid:
+    """Draw a ball of brain in a layer of skull under a layer of scalp, in a void of one value."""
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    radius = np.sqrt(((np.indices((50, 50, 50)) * 4.0 - 98.0) ** 2).sum(axis=0))
+    values = np.where(radius < 62, 300.0, np.where(radius < 70, skull, 250.0))
+    values[radius > 74] = 0.0
+    return Grid(values.astype(np.float32), np.ones((50, 50, 50), bool), affine)
+
+
+@pytest.mark.requirement("M-24")
+@pytest.mark.parametrize(("skull", "bare"), [(20.0, False), (280.0, True)])
+def test_a_brain_that_was_cut_out_is_told_from_a_small_head_by_the_missing_skull(
+    skull: float, bare: bool
+) -> None:
+    grid = slab_of_layers(skull)
+    assert _bare_brain(grid, grid.values > 0, Modality.MR) is bare
+
+
+def test_a_brain_with_noise_around_it_is_not_taken_for_cut_out() -> None:
+    grid = slab_of_layers(280.0)
+    noise = np.abs(np.random.default_rng(0).normal(0, 4, grid.values.shape)).astype(np.float32)
+    assert not _bare_brain(replace(grid, values=grid.values + noise), grid.values > 0, Modality.MR)

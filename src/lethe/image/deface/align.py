@@ -17,7 +17,7 @@ import scipy.ndimage as ndi
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from .grid import Affine
+from .grid import Affine, Grid
 from .head import Head
 from .morph import dilate
 from .scene import Modality
@@ -33,6 +33,8 @@ _RIM_MM = 12.0
 _TOP_MM = 150.0  # the head proper, for centring
 _USED_MM = 230.0
 _SIZES = (0.0, 10.0)  # as the template, and 13 % smaller, as most adults are
+_TEMPLATE_MM = (152.0, 182.0)  # width and length of the template's vault
+_CHILD = 1.18  # the smaller of both ratios is 1.15 at most in adults
 _MNI_CENTRE = np.array([0.0, -15.0, 8.0])
 
 
@@ -56,6 +58,8 @@ class Alignment:
         The head does not lie as the header says: on its face or upside down.
     shared_nmi : float or None
         When the pose is that of another image of the session: how well the two images lie on one another.
+    expected_size : float
+        Size of the template relative to the head by width and length alone; 1 unless the head is a child's.
     """
 
     to_mni: Affine
@@ -65,6 +69,7 @@ class Alignment:
     runner_up: float
     turned: bool
     shared_nmi: float | None = None
+    expected_size: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,25 @@ def align(head: Head, template: Template) -> Alignment:
     turned_over = bool(np.trace(matrix[:3, :3]) < np.cbrt(np.linalg.det(matrix[:3, :3])))
     scales = sorted(float(s) for s in np.linalg.svd(matrix[:3, :3])[1])
     return Alignment(
-        matrix, nmi, inside, (scales[0], scales[1], scales[2]), max(others, default=1.0), turned_over
+        matrix,
+        nmi,
+        inside,
+        (scales[0], scales[1], scales[2]),
+        max(others, default=1.0),
+        turned_over,
+        expected_size=search.expected,
     )
+
+
+def _expected_size(vault: NDArray[np.int64], top: float, grid: Grid) -> float:
+    """How much larger the template is, if more than adults need; a cut side makes nobody a child."""
+    heights = vault[:, 2] * grid.spacing + grid.affine[2, 3]
+    inner = vault[heights < top - 20.0]
+    if not len(inner):
+        return 1.0
+    spans = np.subtract(*np.percentile(inner[:, :2], (98, 2), axis=0)) * grid.spacing
+    ratio = float(min(whole / max(span, 1.0) for whole, span in zip(_TEMPLATE_MM, spans, strict=True)))
+    return min(ratio, 2.0) if ratio > _CHILD else 1.0
 
 
 def _far(one: Affine, other: Affine) -> bool:
@@ -179,12 +201,17 @@ class _Search:
         seen = np.argwhere(mask & grid.valid)
         heights = seen[:, 2] * grid.spacing + grid.affine[2, 3]
         self._top, self._bottom = float(heights.max()), float(heights.min())
+        self.expected = _expected_size(seen[heights > self._top - 110.0], self._top, grid)
+        self._usual = _UNIT * float(np.log(self.expected))
         near = seen[heights > self._top - _TOP_MM]
         middle = near[:, :2].mean(axis=0) * grid.spacing + grid.affine[:2, 3]
-        self._centre = np.array([middle[0], middle[1], self._top - 70.0])
+        self._centre = np.array([middle[0], middle[1], self._top - 70.0 / self.expected])
         usable = np.argwhere(dilate(mask, _RIM_MM, grid.spacing) & grid.valid)
         above = usable[:, 2] * grid.spacing + grid.affine[2, 3] > self._top - _USED_MM
         self._usable = usable[above]
+
+    def _sizes(self) -> tuple[float, ...]:
+        return _SIZES if self.expected == 1.0 else (self._usual - 8.0, self._usual + 2.0)
 
     def draw(self, rng: np.random.Generator, count: int) -> _Points:
         chosen = self._usable[rng.choice(len(self._usable), min(count, len(self._usable)), replace=False)]
@@ -225,7 +252,8 @@ class _Search:
         nmi, inside = self.measure(pose, points, level)
         if inside < 0.35:
             return 0.0
-        penalty = 0.02 * (max(0.0, abs(pose[6]) - 16.0) / 8.0) ** 2 + 0.12 * max(0.0, 0.85 - inside)
+        unusual = max(0.0, abs(pose[6] - self._usual) - 16.0) / 8.0
+        penalty = 0.02 * unusual**2 + 0.12 * max(0.0, 0.85 - inside)
         if len(pose) > 7:
             penalty += 0.0006 * float(np.sum((pose[7:] / 4.0) ** 2)) / 6.0
         return float(penalty - nmi)
@@ -242,7 +270,7 @@ class _Search:
         poses = [
             np.array([0, depth, height, np.deg2rad(turn) * _UNIT, 0, 0, size])
             for turn, height, depth, size in itertools.product(
-                (-36, -18, 0, 18, 36), (-95, -72, -48, -24, 0, 25), (-20, 0, 20), _SIZES
+                (-36, -18, 0, 18, 36), (-95, -72, -48, -24, 0, 25), (-20, 0, 20), self._sizes()
             )
         ]
         picked: list[Vector] = []
@@ -260,7 +288,7 @@ class _Search:
         for flip in ((0.0, 0.0, np.pi), (0.0, np.pi, 0.0), (np.pi, 0.0, 0.0)):
             poses = [
                 self._turn(flip, turn, height, size)
-                for turn, height, size in itertools.product((-25, 0, 25), (-50, -20, 10), _SIZES)
+                for turn, height, size in itertools.product((-25, 0, 25), (-50, -20, 10), self._sizes())
             ]
             picked.append(_ranked(poses, self.cost, points, level)[0])
         return picked
@@ -269,7 +297,7 @@ class _Search:
         pose = np.array([0, 0, height, *(np.asarray(flip) * _UNIT), size])
         pose[3] += np.deg2rad(turn) * _UNIT
         if not flip[2]:  # upside down: the vertex is at the bottom
-            shift = np.array([0.0, 0.0, self._bottom + 70.0 - self._centre[2]])
+            shift = np.array([0.0, 0.0, self._bottom + 70.0 / self.expected - self._centre[2]])
             pose[:3] -= self.matrix(pose)[:3, :3] @ shift
         return pose
 

@@ -62,6 +62,7 @@ class DefaceReport:
 
 
 REASONS = {
+    "brain-only": "Only the brain is in the image; the file is passed on unchanged.",
     "already-defaced": "The face was removed before; the file is passed on unchanged.",
     "face-not-in-view": "The image shows no face; the file is passed on unchanged.",
     "weak-match": "The head could not be matched with the average head well enough.",
@@ -103,6 +104,13 @@ class Plan:
             extended=volume.extended,
         )
 
+    def faceless(self) -> str | None:
+        """Say why the file may be passed on unchanged, or None; a doubtful pose cannot say so."""
+        doubtful = self.doubts()
+        if self.head.bare:
+            return None if "header-extension" in doubtful else "brain-only"
+        return None if doubtful else faceless(self.expectation)
+
 
 def make_plan(
     source: Path, *, modality: str = "auto", pictures: bool = False, pose: Alignment | None = None
@@ -133,7 +141,7 @@ def make_plan(
     template = Template.load()
     if pose is None:
         pose = align(head, template)
-        if pose.nmi < NMI_NOTHING:
+        if pose.nmi < NMI_NOTHING and not head.bare:
             raise no_head()
     protection = protect(head, template, pose)
     region = choose(head, pose, protection)
@@ -229,8 +237,8 @@ class _Discard(Exception):
 
 
 def _write(plan: Plan, target: Path, mask: Path | None) -> tuple[DefaceReport, Grid | None]:
-    reason = faceless(plan.expectation)
-    if reason is not None and not plan.doubts():
+    reason = plan.faceless()
+    if reason is not None:
         return _pass_on(plan, reason, target, mask), plan.scene.fine
     scene, grid = plan.scene, plan.head.grid
     stencil = make_stencil(scene.volume, grid, plan.region.field, plan.plug)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lethe.errors import Refused
 
 from .grid import Array3, Grid
-from .morph import Mask, closed, dilate, filled, largest, opened
+from .morph import Mask, closed, depth, dilate, filled, largest, opened
 from .scene import Modality, Scene
 
 _BORDER_MM = 18.0
@@ -23,6 +23,9 @@ _BONE_HU = 180.0
 _BONE_SHARE = 0.03  # a head is one fifth bone, a water bottle none
 _SPREAD = 0.2  # real heads have 0.37 to 0.9 in any contrast, a bottle 0.01
 _FILLED = 0.92
+_BRAIN_ML = (300.0, 2000.0)  # a whole adult head has more than 2500
+_SAME_AROUND = 0.995
+_DARK_LAYER = 0.11  # cut-out brains have 0.00 to 0.09, heads 0.14 to 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,15 @@ class Head:
     modality : Modality
     skin : float
         Value above which a voxel is tissue, not air.
+    bare : bool
+        Only the brain is there: scalp and skull were cut away before.
     """
 
     grid: Grid
     mask: Mask
     modality: Modality
     skin: float
+    bare: bool = False
 
 
 def find_head(scene: Scene, *, thin: bool = False) -> Head:
@@ -72,14 +78,15 @@ def find_head(scene: Scene, *, thin: bool = False) -> Head:
     part = grid.crop(low, high)
     mask = _ct_mask(part) if scene.modality is Modality.CT else _mr_mask(part, skin)
     least = _THIN_ML if thin else _MINIMUM_ML
-    if mask.sum() * grid.voxel_ml < least or not (thin or _like_a_head(part, mask, scene.modality)):
+    bare = _bare_brain(part, mask, scene.modality)
+    if mask.sum() * grid.voxel_ml < least or not (thin or bare or _like_a_head(part, mask, scene.modality)):
         raise no_head()
     low, high = _box(mask, int(_BORDER_MM / grid.spacing))
     top = int(np.argwhere(mask.any(axis=(0, 1))).max())
     low[2] = max(low[2], top - int(_REACH_MM / grid.spacing))
     low, high = np.maximum(low, 0), np.minimum(high, mask.shape)
     window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    return Head(part.crop(low, high), mask[window], scene.modality, skin)
+    return Head(part.crop(low, high), mask[window], scene.modality, skin, bare)
 
 
 def _like_a_head(grid: Grid, mask: Mask, modality: Modality) -> bool:
@@ -91,6 +98,25 @@ def _like_a_head(grid: Grid, mask: Mask, modality: Modality) -> bool:
         return float(np.mean(values > _BONE_HU)) > _BONE_SHARE
     low, middle, high = np.percentile(values, (25, 50, 75))
     return bool(high - low > _SPREAD * middle)
+
+
+def _bare_brain(grid: Grid, mask: Mask, modality: Modality) -> bool:
+    """Recognise a brain that was cut out: one value all around it, its size, and no skull under its surface.
+
+    The skull is what tells it from a small head: bone in CT, a dark layer in MR.
+    """
+    around = grid.values[grid.valid & ~dilate(mask, 6.0, grid.spacing)]
+    if not _BRAIN_ML[0] < mask.sum() * grid.voxel_ml < _BRAIN_ML[1] or not around.size:
+        return False
+    nothing = float(np.median(around))
+    if np.mean(np.abs(around - nothing) < 1e-3 * float(grid.values.max())) < _SAME_AROUND:
+        return False
+    if modality is Modality.CT:
+        return bool(np.mean(grid.values[mask] > _BONE_HU) < _BONE_SHARE / 4)
+    below = depth(mask | ~grid.valid, grid.spacing)
+    inner = grid.values[mask & (below > 14.0)]
+    layer = grid.values[mask & (below > 3.0) & (below < 11.0)]
+    return bool(inner.size and np.mean(layer < 0.4 * np.median(inner)) < _DARK_LAYER)
 
 
 def no_head() -> Refused:

@@ -20,6 +20,7 @@ from .template import Template
 
 NMI_MINIMUM = 1.05
 SCALE_LIMITS = (0.75, 1.35)  # a three-year-old needs 1.29 on one axis
+CHILD_LIMITS = (0.82, 1.2)  # of what width and length of a small head ask for
 SKIN_MINIMUM = 0.70
 CLEARANCE_MM = 2.0
 FACE_MINIMUM_CM2 = 6.0
@@ -204,13 +205,20 @@ def faceless(expectation: Expectation) -> str | None:
     return None
 
 
+def _plausible(pose: Alignment) -> bool:
+    low, high = SCALE_LIMITS
+    if pose.expected_size != 1.0:
+        low, high = (limit * pose.expected_size for limit in CHILD_LIMITS)
+    return low <= pose.scales[0] and pose.scales[2] <= high
+
+
 def doubts(
     pose: Alignment, protection: Protection, expectation: Expectation, *, oriented: bool, extended: bool
 ) -> list[str]:
     """Return the reasons not to trust the pose or the file, whatever was removed."""
     found = {
         "weak-match": pose.nmi < NMI_MINIMUM,
-        "implausible-size": pose.scales[0] < SCALE_LIMITS[0] or pose.scales[2] > SCALE_LIMITS[1],
+        "implausible-size": not _plausible(pose),
         "second-pose": pose.nmi - pose.runner_up < (0.02 if pose.turned else 0.004),
         "front-unsure": _swapped(expectation),
         "brain-not-confirmed": protection.overlap < 0.8,
@@ -263,6 +271,7 @@ def as_numbers(
         "nmi": round(pose.nmi, 4),
         "second_nmi": round(pose.runner_up, 4),
         "inside": round(pose.inside, 3),
+        "expected_size": round(pose.expected_size, 2),
         "scales": [round(s, 3) for s in pose.scales],
         "brain_overlap": round(protection.overlap, 3),
         "skull_found": protection.skull_found,
