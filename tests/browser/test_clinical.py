@@ -141,3 +141,18 @@ def test_a_login_that_ends_in_the_middle_of_a_form_loses_nothing(desk, served, r
     page.get_by_role("button", name="Store").click()
     expect(page.get_by_text("Stored.")).to_be_visible()
     assert record()["mrs_3m"] == 1
+
+
+def test_the_template_names_every_variable_and_the_patients_without_a_record(desk, served):
+    number = len(served.rows("coordinator", "/data/projects/NASTY/subjects"))
+    assert served.call("coordinator", f"/data/projects/NASTY/subjects/N{number}", "PUT").status_code == 201
+    page = desk("coordinator").go("#/c/NASTY/clinical")
+    settled(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Template").click()
+    lines = download.value.path().read_text().splitlines()
+    columns = lines[0].split(",")
+    assert columns[:2] == ["subject", "event_no"]
+    assert len(columns) == 78
+    assert {"mrs_3m", "remarks"} <= set(columns)
+    assert f"N{number},1" in {",".join(line.split(",")[:2]) for line in lines[1:]}
