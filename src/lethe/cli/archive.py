@@ -1,4 +1,4 @@
-"""``lethe archive``: serve, check and count an embedded archive."""
+"""``lethe archive``: serve, check, count and export an embedded archive."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lethe.archive import serve as serving
 from lethe.archive.check import check as check_archive
 from lethe.archive.check import statistics
 from lethe.archive.context import open_context
+from lethe.archive.export import export as export_archive
 from lethe.errors import Refused
 
-HELP = "The embedded archive: serve, check, stats."
+HELP = "The embedded archive: serve, check, stats, export."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
@@ -33,7 +35,7 @@ Root = Annotated[Path, typer.Option(help="Folder of the archive.")]
 
 @app.callback()
 def _group() -> None:
-    """The embedded archive: serve, check, stats."""
+    """The embedded archive: serve, check, stats, export."""
 
 
 @app.command()
@@ -97,3 +99,46 @@ def stats(root: Root, output: Annotated[Output, typer.Option(help="How to print.
     for name, count in found.items():
         table.add_row(name, str(count))
     Console().print(table)
+
+
+@app.command()
+def export(
+    root: Root,
+    out: Annotated[Path, typer.Option(help="New folder; it appears whole or not at all.")],
+    project: Annotated[
+        list[str] | None, typer.Option(help="Project to take along, may be repeated; else all of them.")
+    ] = None,
+    link: Annotated[
+        bool, typer.Option("--link", help="Hard-link the files: quick, but the export is then not edited.")
+    ] = False,
+    leave_prearchive: Annotated[
+        bool, typer.Option("--leave-prearchive", help="Go on although sessions wait in the prearchive.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; nothing is written.")] = False,
+    output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
+) -> None:
+    """Write projects as one folder that lethe xnat import moves into an XNAT; the archive may be running.
+
+    Broken off, it goes on where it was when called again.
+
+    Example: lethe archive export --root ./archive --out ./moving --project STROKE --project STROKE_INTAKE
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("files", total=None)
+        found = export_archive(
+            root, out, projects=project or (), link=link, leave_prearchive=leave_prearchive, dry_run=dry_run,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )  # fmt: skip
+    if output is Output.JSON:
+        typer.echo(json.dumps(found.as_dict(), indent=2, sort_keys=True))
+        return
+    table = Table("what", "would be taken" if dry_run else "taken", "left behind")
+    for name, count in found.counts.items():
+        table.add_row(name, str(count), "")
+    for name, left in found.left_behind.items():
+        for what, count in left.items():
+            table.add_row(f"{name}: {what}", "", str(count))
+    Console().print(table)
+    if found.seal:
+        Console().print(f"seal (SHA-256 of the manifest): {found.seal}", markup=False, soft_wrap=True)
