@@ -4,7 +4,7 @@ import { newestVerdicts } from "./funnel";
 import { once } from "./load";
 import { path } from "./root";
 import { pick, rows, type ResultSet } from "./rows";
-import { collections } from "./session";
+import { collections, rightsIn, session } from "./session";
 import { moment } from "./time";
 
 export const SESSION_TYPE = "xnat:imageSessionData";
@@ -117,8 +117,9 @@ export function subjects(project: string): Promise<Subject[]> {
 /** The other project of a collection that the user may read, if there is one. */
 export async function twinOf(project: string): Promise<string | undefined> {
   const twin = project.endsWith(INTAKE) ? project.slice(0, -INTAKE.length) : project + INTAKE;
-  const found = (await collections()).find((one) => one.id === twin);
-  return found && (found.role || found.visibility === "public") ? twin : undefined;
+  const [all, who] = await Promise.all([collections(), session()]);
+  const found = all.find((one) => one.id === twin);
+  return found && rightsIn(found, who).read ? twin : undefined;
 }
 
 export const isIntake = (project: string): boolean => project.endsWith(INTAKE);

@@ -47,7 +47,7 @@ export function FunnelStrip({ project, funnel, lists, done, released }: { projec
                 {count(open)} to go
               </a>
             ) : (
-              <span class="funnel-open soft">{at === 0 ? `${count(lists.sessions.length)} sessions` : unknown ? "" : stage === "published" ? "" : "all"}</span>
+              <span class="funnel-open soft">{at === 0 ? `${count(lists.sessions.length)} sessions` : unknown || stage === "published" || sizes[stage] === 0 ? "" : "all"}</span>
             )}
           </li>
         );
