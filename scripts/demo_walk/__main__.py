@@ -97,9 +97,7 @@ def demo(
 
 
 def _wait(running: servers.Server, places: Places, collection: Collection) -> None:
-    console.print(
-        f"\nThe collection's page: [bold]{running.url}/data/projects/{collection.name}?format=html[/]"
-    )
+    console.print(f"\nThe dashboard: [bold]{running.url}/lethe/#/c/{collection.name}[/]")
     console.print(f"Logins: {', '.join(servers.PEOPLE)}; their passwords are in {places.root / 'users.json'}")
     console.print("Ctrl-C ends the archive; `./scripts/demo` starts it again.")
     stop = threading.Event()
