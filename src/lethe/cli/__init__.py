@@ -18,9 +18,9 @@ from lethe.errors import Outcome
 
 NOUNS = {
     "access": "Access to a collection: list, grant, revoke, requests, approve, decline, audit, roles.",
-    "archive": "The embedded archive: serve, check, stats.",
-    "clinical": "Clinical tables: dictionary, link, scramble.",
-    "collection": "Collections as code: plan, apply, show, progress, example.",
+    "archive": "The embedded archive: serve, check, stats, export.",
+    "clinical": "Clinical tables: dictionary, check, link, upload, scramble, risk.",
+    "collection": "Collections as code: plan, apply, show, progress, publish, example.",
     "command": "Commands of the Container Service: register, enable, launch, place, status, logs, kill.",
     "image": "Images: lane, convert, de-face.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
@@ -28,6 +28,7 @@ NOUNS = {
     "profile": "Header profiles: apply, lint, audit, rehearse, compile, describe.",
     "send": "Clean a folder with a site kit and send it to the centre over HTTPS.",
     "site": "Sites: kit for a hospital, check of a kit or an installed CTP.",
+    "xnat": "Moving in: import of an exported archive into an XNAT.",
 }
 
 
