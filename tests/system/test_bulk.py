@@ -177,7 +177,7 @@ def test_a_killed_a_late_a_large_and_a_missing_program_each_end_with_their_reaso
     assert done.json["failures"][0]["reason"] == "The run took longer than it may."
 
     # more memory than its limit: the real program, which needs twice as much to start
-    small = definition("dicom-to-nifti", name="small", **{"limit-memory": 40, "reserve-memory": 40})
+    small = definition("dicom-to-nifti", name="small", **{"limit-memory": 24, "reserve-memory": 24})
     small["xnat"][0]["name"] = "small-scan"
     done = site.call("bulk", site.install(small), "--session", accession, "--output", "json")
     assert done.json["runs"][0]["status"] == "Killed (Out of Memory)"

@@ -186,7 +186,7 @@ def test_a_full_output_is_said_in_words(images: object, head: Path) -> None:
 def test_the_memory_limit_is_said_in_words_and_leaves_nothing(
     images: object, head: Path, output: Path
 ) -> None:
-    ended = run("dicom-to-nifti", head, output, "--memory", "40m")
+    ended = run("dicom-to-nifti", head, output, "--memory", "24m")
     assert (ended.code, ended.written) == (137, [])
     assert "The memory limit was reached. Raise limit-memory" in ended.err
 

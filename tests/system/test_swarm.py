@@ -119,7 +119,7 @@ def test_runs_that_are_killed_too_long_too_large_or_without_an_image_end_with_th
     large = reason("large", eat, **{"limit-memory": 64, "reserve-memory": 64})
     assert large == ("Killed (Out of Memory)", "The run needed more memory than its limit allows.")
     status, said = reason("gone", "true", image="lethe/not-there:0")
-    assert status == "Failed"
+    assert status == "Failed (Swarm)"
     assert "No node of the swarm ran it" in said
 
     # no node fits: it waits, as on any cluster that is full, until somebody ends it

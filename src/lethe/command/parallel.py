@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from lethe.command.harness import outcome_of, place_of
 from lethe.command.limits import memory_limit_hit
-from lethe.command.supervise import die_with_parent
+from lethe.command.supervise import die_with_parent, offer_to_the_memory_limit
 from lethe.errors import Outcome, Unavailable
 
 Task = TypeVar("Task")
@@ -21,6 +21,7 @@ Json = dict[str, Any]
 _FORK = multiprocessing.get_context("fork")
 OUT_OF_MEMORY = "out-of-memory"
 NO_SPACE = "output-full"
+_WORKER_SCORE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ def _result(worker: _Worker) -> Json | Failed:
 
 def _child(answer: Connection, task: Task, work: Callable[[Task], Json]) -> None:
     die_with_parent()
+    offer_to_the_memory_limit(_WORKER_SCORE)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     answer.send(_done(task, work))
     answer.close()

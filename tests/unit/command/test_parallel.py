@@ -85,3 +85,12 @@ def test_a_full_disk_ends_all_and_leaves_no_process(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="disk of the output folder is full"):
         each([0, 1], work, 2)
     assert all(not Path(f"/proc/{path.name}").exists() for path in tmp_path.iterdir())
+
+
+def test_the_kernel_takes_a_worker_before_the_one_that_can_tell_about_it() -> None:
+    def work(number: int) -> dict[str, Any]:
+        return {"score": int(Path("/proc/self/oom_score_adj").read_text())}
+
+    (found,) = each([0], work, 1)
+    assert found == {"score": 1000}
+    assert int(Path("/proc/self/oom_score_adj").read_text()) < 1000

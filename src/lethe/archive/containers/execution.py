@@ -318,6 +318,8 @@ def _verdict(ending: Ending, killed_by: str) -> tuple[str, str]:
             return failed("Timeout"), "The run took longer than it may."
         case Cause.LOG_FULL:
             return failed("Log"), "The run wrote more to its log than it may."
+        case Cause.REJECTED:
+            return failed("Swarm"), ending.why
         case Cause.LOST:
             return runs.FAILED, "The run was removed outside of the archive."
     meaning = _MEANINGS.get(ending.code or 0, "")

@@ -44,6 +44,8 @@ class Cause(StrEnum):
     LOG_FULL = "log full"
     LOST = "lost"
     """The backend no longer knows the run."""
+    REJECTED = "rejected"
+    """No machine would run it; `Ending.why` says what the swarm said."""
     DETACHED = "detached"
     """The server stops; the run itself may go on."""
 
@@ -54,6 +56,7 @@ class Ending:
 
     cause: Cause
     code: int | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

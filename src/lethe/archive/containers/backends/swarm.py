@@ -150,7 +150,7 @@ class SwarmBackend(DockerBackend):
                 return Cause.LOST, {}
             state = tasks[0]["Status"] if tasks else {}
             if state.get("State") in ("rejected", "orphaned"):
-                raise Unavailable("swarm-rejected", f"No node of the swarm ran it: {state.get('Err', '')}")
+                return Cause.REJECTED, state
             if state.get("State") in ("complete", "failed", "shutdown", "remove"):
                 return Cause.EXITED, state
             signals.kill.wait(_POLL_SECONDS)
@@ -165,6 +165,8 @@ class SwarmBackend(DockerBackend):
         return False
 
     def _ended(self, cause: Cause, state: Json) -> Ending:
+        if cause is Cause.REJECTED:
+            return Ending(cause, why=f"No node of the swarm ran it: {state.get('Err', 'nothing was said')}")
         if cause is not Cause.EXITED:
             return Ending(cause)
         container = state.get("ContainerStatus") or {}
