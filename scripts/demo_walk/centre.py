@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lethe.clinical.table import CENTRE
+from lethe.clinical import Dictionary
+from lethe.clinical.linked import check_linked
 from lethe.errors import Refused, Unavailable
 from lethe.governance.collection import Collection
 from lethe.governance.definition import parse
-from lethe.release.publication import PlannedSeries, plan_publication
-from lethe.xnat import clinical, collections, commands, publish, records, resources, terms
+from lethe.release.publication import PlannedSeries
+from lethe.xnat import collections, commands, intake_table, records, release, resources
 from lethe.xnat.client import Archive
 from lethe.xnat.intake import Scan, resource_labels, scans, series_of
 from lethe.xnat.verdicts import record_results
@@ -62,11 +63,9 @@ def archived_objects(archive: Archive, collection: Collection) -> int:
     return sum(resource_labels(archive, scan).get("DICOM", 0) for scan in scans(archive, collection.intake))
 
 
-def upload_table(archive: Archive, collection: Collection, files: list[Path]) -> None:
+def upload_table(archive: Archive, collection: Collection, table: Path, key: Path) -> None:
     """Put the linked table and the noise key into the intake project."""
-    resource = f"/data/projects/{collection.intake}/resources/CLINICAL_INTAKE"
-    for file in files:
-        resources.put_file(archive, resource, file.name, file)
+    intake_table.upload(archive, collection, (table, key), check_linked(table, Dictionary.load()))
 
 
 def _run(
@@ -145,25 +144,15 @@ def scramble(
 
 def publish_passed(archive: Archive, collection: Collection, progress: Progress) -> list[Row]:
     """Publish what passed every gate and return the closing table."""
-    found = series_of(archive, collection.intake)
-    released = clinical.released_rows(archive, collection.intake)
-    prids = frozenset(released)
-    centres = {prid: row.get(CENTRE, "") for prid, row in released.items()}
-    closed = terms.closed_patients(archive, collection, centres)
-    planned = {
-        (one.series.session, one.series.scan): one
-        for one in plan_publication([series for _, series in found], prids, closed)
-    }
-    pairs = [(scan, planned[scan.session, scan.number]) for scan, _ in found]
-    types = {
-        row["ID"]: row["xsiType"]
-        for row in archive.rows(f"/data/projects/{collection.intake}/experiments", "list sessions")
-    }
-    publish.publish(archive, collection, pairs, session_types=types, centres=centres, progress=progress)
-    publish.publish_clinical(archive, collection, centres=centres)
-    clinical.put_rows(archive, collection.name, released)
+    plan = release.make_release(archive, collection)
+    release.carry_out(archive, plan, records.caller(archive), why="the demo", progress=progress)
+    progress(1, 1)  # also where an earlier run had published everything
     failures = _failures(archive, collection)
-    return [_row(scan, one, scan.prid in prids, failures.get(scan.uri, "")) for scan, one in pairs]
+    return [
+        _row(one.scan, one.planned, one.scan.prid in plan.centres, failures.get(one.scan.uri, ""))
+        for session in plan.sessions
+        for one in session.series
+    ]
 
 
 def backends(archive: Archive, collection: Collection) -> dict[str, int]:

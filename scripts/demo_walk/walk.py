@@ -107,7 +107,7 @@ def _to_publication(
         site.check_arrival(places, centre.archived_objects(archive, collection))
         advance(sessions or 1, sessions or 1)
         files = site.linked_table(places, source, session)
-        centre.upload_table(archive, collection, list(files))
+        centre.upload_table(archive, collection, *files)
         centre.scramble(archive, collection, wrappers, step("Scrambling the clinical table"))
         centre.convert(archive, collection, wrappers, step("Converting to NIFTI"))
         centre.deface(archive, collection, wrappers, step("Removing faces"))

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lethe.cli import clinical_upload
 from lethe.clinical import (
     PRID,
     Dictionary,
@@ -35,7 +36,7 @@ from lethe.errors import Misconfigured, Refused
 from lethe.files import write_bytes, write_json
 from lethe.identity import IntakeSession
 
-HELP = "Clinical tables: dictionary, check, link, scramble, risk."
+HELP = "Clinical tables: dictionary, check, link, upload, scramble, risk."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
@@ -285,3 +286,6 @@ def _show_report(report: ScrambleReport) -> None:
     kept = sum(one.treatment == "kept" for one in report.variables)
     moved = sum(one.treatment == "shifted" for one in report.variables)
     console.print(f"{report.rows} patients; {kept} variables kept, {moved} shifted with the patient's dates.")
+
+
+app.command("upload")(clinical_upload.upload)

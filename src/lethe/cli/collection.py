@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from lethe.cli import _collections as shown
 from lethe.cli import _connection as connection
+from lethe.cli._release import show_release
 from lethe.errors import Misconfigured, Refused
 from lethe.governance.collection import Collection
 from lethe.governance.definition import Definition, as_yaml, parse
@@ -25,13 +23,14 @@ from lethe.xnat.collections import apply_plan, make_plan
 from lethe.xnat.found import read_state
 from lethe.xnat.funnel import facts_of, funnel
 from lethe.xnat.records import caller
+from lethe.xnat.release import carry_out, make_release
 
 DIFFERS = 6
 """Exit code of ``plan --exit-code`` when the archive is not what the file says."""
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Collections as code: plan, apply, show, progress, example.",
+    help="Collections as code: plan, apply, show, progress, publish, example.",
     pretty_exceptions_enable=False,
 )
 
@@ -57,6 +56,12 @@ def _definition(file: Path) -> tuple[Definition, str]:
             "collection-file", f"{file.name} cannot be read.", remedy="Check path and permissions."
         ) from None
     return parse(text, file.name), hashlib.sha256(data).hexdigest()
+
+
+def _chosen(text: str) -> Collection:
+    if text.endswith((".yaml", ".yml")):
+        return _definition(Path(text))[0].collection
+    return Collection(text)
 
 
 @app.command(epilog="Example: lethe collection plan stroke.yaml --exit-code")
@@ -102,17 +107,8 @@ def apply(
         who = caller(archive)
         planned = make_plan(archive, definition, who, prune=prune)
         if not dry_run:
-            columns = (TextColumn("applying"), BarColumn(), MofNCompleteColumn())
-            console = Console(file=sys.stderr)
-            with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-                task = bar.add_task("applying", total=len(planned.plan.changes))
-                apply_plan(
-                    archive,
-                    planned,
-                    who,
-                    why=because,
-                    progress=lambda done, _: bar.update(task, completed=done),
-                )
+            with shown.bar("applying") as progress:
+                apply_plan(archive, planned, who, why=because, progress=progress)
     shown.show_plan(planned, as_json=output is Output.json, done=not dry_run)
 
 
@@ -124,10 +120,7 @@ def show(
     password_file: connection.PasswordFile = None,
 ) -> None:
     """Print what the archive holds as a file that plan accepts without any difference."""
-    if collection.endswith((".yaml", ".yml")):
-        chosen = _definition(Path(collection))[0].collection
-    else:
-        chosen = Collection(collection)
+    chosen = _chosen(collection)
     with connect(url, user, connection.password(password_file)) as archive:
         state = read_state(archive, chosen)
     if not all(Entry("project", place) in state for place in PLACES):
@@ -153,6 +146,37 @@ def progress(
     shown.show_progress(
         {stage: len(labels) for stage, labels in found.items()}, as_json=output is Output.json
     )
+
+
+@app.command(epilog="Example: lethe collection publish STROKE --why 'release 2, committee of 2026-05-04'")
+def publish(
+    collection: Annotated[str, typer.Argument(help="Name of the collection, or its file.")],
+    url: connection.Url,
+    user: connection.User,
+    password_file: connection.PasswordFile = None,
+    session: Annotated[
+        list[str] | None,
+        typer.Option("--session", help="Only this session (label; may be repeated), without the table."),
+    ] = None,
+    why: Annotated[str, typer.Option("--why", help="The reason, one line; goes into the audit trail.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be published and what is held; write nothing.")
+    ] = False,
+    output: Printed = Output.table,
+) -> None:
+    """Publish what passed every gate; say what is held, why, and what helps.
+
+    What is held is no error. A second time changes nothing; a run that was cut can be repeated.
+    """
+    because = "" if dry_run else reason(why)
+    chosen = _chosen(collection)
+    with connect(url, user, connection.password(password_file)) as archive:
+        with shown.bar("asking the gates") as progress:
+            release = make_release(archive, chosen, sessions=session or (), progress=progress)
+        if not dry_run:
+            with shown.bar("publishing") as progress:
+                carry_out(archive, release, caller(archive), why=because, progress=progress)
+    show_release(release, as_json=output is Output.json, done=not dry_run)
 
 
 @app.command(epilog="Example: lethe collection example > stroke.yaml")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lethe.governance.gates import Decision, SeriesRecord, session_gate
+from lethe.governance.gates import Decision, Gate, SeriesRecord, session_gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,12 @@ class IntakeSeries:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSeries:
-    """One scan with the resources that may be published (none when held) and the reason."""
+    """One scan with the resources that may be published (none when held), the reason, the gate that holds."""
 
     series: IntakeSeries
     resources: tuple[str, ...]
     reason: str
+    gate: Gate | None = None
 
     @property
     def published(self) -> bool:
@@ -63,9 +64,9 @@ def plan_publication(
         members = sorted(sessions[prid, session], key=lambda one: one.scan)
         decisions = session_gate([one.record for one in members], clinical_row=prid in clinical_prids)
         if prid in closed:
-            decisions = [Decision((), closed[prid]) for _ in members]
+            decisions = [Decision((), closed[prid], gate=Gate.TERMS) for _ in members]
         plan += [
-            PlannedSeries(one, decision.resources, decision.reason)
+            PlannedSeries(one, decision.resources, decision.reason, decision.gate)
             for one, decision in zip(members, decisions, strict=True)
         ]
     return plan

@@ -11,6 +11,8 @@ from lethe.xnat.client import Archive
 from lethe.xnat.resources import list_files
 
 Row = Mapping[str, str]
+CENTRE = "centre"
+"""Variable with the code of the contributing centre."""
 _TABLE = "clinical.csv"
 _KEY = "prid"
 _ABSENT = "NULL"  # XNAT's word for removing a value
@@ -52,19 +54,32 @@ def put_rows(archive: Archive, project: str, rows: Mapping[str, Row]) -> int:
     int
         Number of values written. A value that a later release lacks is removed.
     """
-    subjects = {row["label"] for row in archive.rows(f"/data/projects/{project}/subjects", "list subjects")}
+    subjects = _subjects(archive, project)
     return sum(_put(archive, project, prid, rows[prid]) for prid in sorted(subjects & set(rows)))
+
+
+def count_changes(archive: Archive, project: str, rows: Mapping[str, Row]) -> int:
+    """Return how many values `put_rows` would write if all patients of `rows` had a subject."""
+    subjects = _subjects(archive, project)
+    return sum(len(_changed(archive, project, prid, row, prid in subjects)) for prid, row in rows.items())
+
+
+def _subjects(archive: Archive, project: str) -> set[str]:
+    return {row["label"] for row in archive.rows(f"/data/projects/{project}/subjects", "list subjects")}
+
+
+def _changed(archive: Archive, project: str, prid: str, row: Row, there: bool = True) -> dict[str, str]:
+    present = _present(archive, f"/data/projects/{project}/subjects/{prid}") if there else {}
+    return {
+        name.lower(): text or _ABSENT
+        for name, text in row.items()
+        if text.strip() != present.get(name.lower(), "").strip()
+    }
 
 
 def _put(archive: Archive, project: str, prid: str, row: Row) -> int:
     subject = f"/data/projects/{project}/subjects/{prid}"
-    present = _present(archive, subject)
-    wanted = {name.lower(): text for name, text in row.items()}
-    changed = {
-        name: text or _ABSENT
-        for name, text in wanted.items()
-        if text.strip() != present.get(name, "").strip()
-    }
+    changed = _changed(archive, project, prid, row)
     names = sorted(changed)
     for start in range(0, len(names), _AT_ONCE):
         values = {

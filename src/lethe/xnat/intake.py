@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,7 @@ def read_json(archive: Archive, scan: Scan, resource: str, suffix: str) -> list[
 def _record(archive: Archive, scan: Scan, labels: dict[str, int], word: str | None) -> SeriesRecord:
     lanes = read_json(archive, scan, "CONVERSION", "lane.json") if "CONVERSION" in labels else []
     reports = read_json(archive, scan, "DEFACE_QC", "report.json") if "DEFACE_QC" in labels else []
+    grades = read_json(archive, scan, "QC", "quality.json") if "QC" in labels else []
     lane = lanes[0] if len(lanes) == 1 else {}
     return SeriesRecord(
         lane=lane.get("lane"),
@@ -85,23 +87,33 @@ def _record(archive: Archive, scan: Scan, labels: dict[str, int], word: str | No
         cleaned=labels.get("DICOM_CLEAN", 0) > 0,
         modality=str(lane.get("modality", "")),
         coverage_mm=lane.get("coverage_mm"),
+        grade=str(grades[0].get("grade", "")) if len(grades) == 1 else "",
     )
 
 
-def series_of(archive: Archive, project: str) -> list[tuple[Scan, IntakeSeries]]:
-    """Return every scan of an intake project with the record that the gates judge."""
+def series_of(
+    archive: Archive,
+    project: str,
+    *,
+    sessions: Container[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[tuple[Scan, IntakeSeries]]:
+    """Return every scan of an intake project with the record that the gates judge.
+
+    Parameters
+    ----------
+    sessions : container of str, optional
+        Labels of the sessions to look at; all by default.
+    progress : callable, optional
+        Told how many scans were looked at, and how many there are.
+    """
     said = assessments(archive, project)
-    return [
-        (
-            scan,
-            IntakeSeries(
-                scan.prid,
-                scan.session,
-                scan.number,
-                scan.scan_type,
-                _record(archive, scan, labels, reviewed(said.get((scan.session_id, scan.number), ()))),
-            ),
-        )
-        for scan in scans(archive, project)
-        for labels in [resource_labels(archive, scan)]
-    ]
+    chosen = [one for one in scans(archive, project) if sessions is None or one.session in sessions]
+    found = []
+    for number, scan in enumerate(chosen, start=1):
+        word = reviewed(said.get((scan.session_id, scan.number), ()))
+        record = _record(archive, scan, resource_labels(archive, scan), word)
+        found.append((scan, IntakeSeries(scan.prid, scan.session, scan.number, scan.scan_type, record)))
+        if progress is not None:
+            progress(number, len(chosen))
+    return found

@@ -30,15 +30,13 @@ def _ensure_session(archive: Archive, project: str, scan: Scan, xsi_type: str) -
     return session
 
 
-def _ensure_scan(archive: Archive, session: str, scan: Scan) -> str:
-    path = f"{session}/scans/{scan.number}"
+def _ensure_scan(archive: Archive, session: str, scan: Scan) -> None:
     archive.request(
         "PUT",
-        path,
+        f"{session}/scans/{scan.number}",
         "create a scan",
         params={"xsiType": scan.xsi_type, "type": scan.scan_type, "quality": "usable"},
     )
-    return path
 
 
 def copy_resource(archive: Archive, source: str, target: str, only: Sequence[str] = ()) -> int:
@@ -68,6 +66,39 @@ def copy_resource(archive: Archive, source: str, target: str, only: Sequence[str
             )
             spool.unlink()
     return sent
+
+
+def compare_resource(
+    archive: Archive, source: str, target: str | None, only: Sequence[str] = ()
+) -> tuple[int, int]:
+    """Return how many files `copy_resource` would send, and how many names hold other bytes already.
+
+    A `target` of None is known to be empty.
+    """
+    there = {} if target is None else list_files(archive, target)
+    missing = other = 0
+    for name, row in list_files(archive, source).items():
+        if only and name not in only:
+            continue
+        if name not in there:
+            missing += 1
+        elif row.get("digest", "") != there[name].get("digest", ""):
+            other += 1
+    return missing, other
+
+
+def copies(scan: Scan, planned: PlannedSeries, project: str) -> list[tuple[str, str, Sequence[str]]]:
+    """Return source, target and names (all when empty) of what is copied for one series."""
+    here = f"/data{scan.uri}/resources"
+    session = f"/data/projects/{project}/subjects/{scan.prid}/experiments/{scan.session}"
+    found: list[tuple[str, str, Sequence[str]]] = []
+    for label in planned.resources:
+        target = f"{session}/scans/{scan.number}/resources/{label}"
+        if label in _PROOF:
+            proof, names = _PROOF[label]
+            found.append((f"{here}/{proof}", target, names))
+        found.append((f"{here}/{label}", target, ()))
+    return found
 
 
 def publish(
@@ -106,13 +137,9 @@ def publish(
     for number, (scan, planned) in enumerate(plan, start=1):
         if planned.published:
             session = _ensure_session(archive, collection.name, scan, session_types[scan.session_id])
-            target = _ensure_scan(archive, session, scan)
-            for label in planned.resources:
-                here, there = f"/data{scan.uri}/resources", f"{target}/resources/{label}"
-                if label in _PROOF:
-                    proof, names = _PROOF[label]
-                    sent += copy_resource(archive, f"{here}/{proof}", there, names)
-                sent += copy_resource(archive, f"{here}/{label}", there)
+            _ensure_scan(archive, session, scan)
+            for source, target, names in copies(scan, planned, collection.name):
+                sent += copy_resource(archive, source, target, names)
         if progress is not None:
             progress(number, len(plan))
     return sent
@@ -132,8 +159,12 @@ def publish_clinical(archive: Archive, collection: Collection, *, centres: Mappi
         The agreement or ethics approval of a row's centre does not cover it today; nothing is sent.
     """
     terms.require_publication(archive, collection, centres, centres)
-    return copy_resource(
-        archive,
-        f"/data/projects/{collection.intake}/resources/CLINICAL",
-        f"/data/projects/{collection.name}/resources/CLINICAL",
+    return copy_resource(archive, *clinical_places(collection))
+
+
+def clinical_places(collection: Collection) -> tuple[str, str]:
+    """Return where the scrambled table lies and where it is copied to."""
+    source, target = (
+        f"/data/projects/{project}/resources/CLINICAL" for project in (collection.intake, collection.name)
     )
+    return source, target

@@ -88,6 +88,18 @@ def put_file(
     return True
 
 
+def is_stored(archive: Archive, resource: str, name: str, path: Path) -> bool:
+    """Tell whether `put_file` would send nothing.
+
+    Raises
+    ------
+    Refused
+        Other bytes already lie under that name.
+    """
+    present = list_files(archive, resource).get(name)
+    return present is not None and not _same_or_refuse(present, _md5(path))
+
+
 def _same_or_refuse(present: dict[str, str], digest: str) -> bool:
     if present.get("digest") == digest:
         return False

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from lethe.errors import Refused
 from lethe.governance.collection import Collection
-from lethe.governance.state import State, of_kind, terms
+from lethe.governance.state import Entry, State, of_kind, terms
 from lethe.governance.terms import Use
 from lethe.xnat import records
 from lethe.xnat.client import Archive
@@ -62,6 +62,9 @@ def closed_patients(
     """
     found = records.required(archive, collection)
     today = caller(archive, clock).today
+    policy = found.get(Entry("lookup"))
+    if isinstance(policy, Mapping) and policy.get("mode") == "pseudonymous":
+        return dict.fromkeys(centres, "the data are pseudonymous: promotion comes first [pseudonymous]")
     known = sorted(of_kind(found, "centre"))
     reasons: dict[str, str] = {}
     for centre in set(centres.values()):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lethe.errors import Misconfigured, Refused
 from lethe.governance.collection import Collection
-from lethe.governance.gates import FACELESS_SLAB_MM, SeriesRecord, series_gate, session_gate
+from lethe.governance.gates import FACELESS_SLAB_MM, Gate, SeriesRecord, series_gate, session_gate
 from lethe.governance.terms import Terms, Validity
 
 PASSED = SeriesRecord("deface", converted=True, verdict="pass", defaced=True, modality="CT")
@@ -23,6 +23,7 @@ records = st.builds(
     cleaned=st.booleans(),
     modality=st.sampled_from(["CT", "MR", "XA", ""]),
     coverage_mm=st.one_of(st.none(), st.floats(0, 400)),
+    grade=st.sampled_from(["", "usable", "questionable", "unusable"]),
 )
 
 
@@ -43,6 +44,17 @@ def test_no_raw_image_and_nothing_with_an_open_verdict_ever_leaves(record):
     if record.lane in (None, "quarantine", "unheard-of"):
         assert not decision.published
     assert decision.reason
+    assert decision.published == (decision.gate is None)
+    assert decision.gate is None or decision.gate.remedy
+
+
+@pytest.mark.requirement("A-04")
+def test_what_was_graded_unusable_stays_and_holds_nobody_else():
+    unusable = replace(PASSED, grade="unusable")
+    held, free = session_gate([unusable, PASSED], clinical_row=True)
+    assert (held.published, held.gate, free.published) == (False, Gate.QUALITY, True)
+    failed = replace(unusable, verdict="fail")
+    assert series_gate(failed).gate is Gate.DEFACE  # a face outweighs
 
 
 @pytest.mark.requirement("M-24")
