@@ -32,7 +32,7 @@ import scipy.ndimage as ndi
 
 from bench_parts import image_views
 from bench_parts.image_heads import Image, Mask, heads, write
-from bench_parts.image_table import OURS, QUICKSHEAR, TEMPLATE, Result, report
+from bench_parts.image_table import BACK, OURS, QUICKSHEAR, TEMPLATE, Result, report
 from bench_parts.image_variants import variants
 from lethe.image.deface.render import View
 
@@ -182,7 +182,7 @@ class Bench:
         before = image_views.views(stage, image, image.values)
         name = re.sub(r"\W+", "-", f"{image.name}-{variant}")
         seen = self._faces(before, name, "before")
-        results = []
+        results = [Result(image.name, variant, BACK, after=self._backs(stage, image, name))] if others else []
         for tool in (OURS, QUICKSHEAR, TEMPLATE) if others else (OURS,):
             target = self._folder / "target.nii.gz"
             target.unlink(missing_ok=True)
@@ -200,6 +200,10 @@ class Bench:
                 result.after = self._faces(views, name, tool.split()[0])
             results.append(result)
         return results
+
+    def _backs(self, stage: image_views.Stage, image: Image, name: str) -> list[dict[str, float]]:
+        """Look where there is no face, to know how often a detector is wrong."""
+        return self._faces(image_views.views(stage, image, image.values, behind=True), name, "back")
 
     def _faces(self, views: list[View], name: str, when: str) -> list[dict[str, float]]:
         folder = self._pictures or self._folder
@@ -286,9 +290,10 @@ def _run(
         others = not given.alone and re.search(SIDE_BY_SIDE, name) is not None
         results += (fresh := bench.run(make(whole), name, others=others))
         left = (time.perf_counter() - start) / number * (len(work) - number) / 60
-        said = "; ".join(fresh[0].misses()) or "nothing missed"
+        ours = next(result for result in fresh if result.tool == OURS)
+        said = "; ".join(ours.misses()) or "nothing missed"
         case = f"{number}/{len(work)} {whole.name}, {name}"
-        say(f"{case}: {fresh[0].verdict}, {said} (about {left:.0f} min left)")
+        say(f"{case}: {ours.verdict}, {said} (about {left:.0f} min left)")
     return results
 
 

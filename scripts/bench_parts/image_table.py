@@ -9,6 +9,7 @@ from typing import Any
 from bench_parts import image_views
 
 OURS, QUICKSHEAR, TEMPLATE = "lethe", "quickshear", "pydeface's template"
+BACK = "back of the head"
 VERDICTS = ("pass", "no-face", "review", "fail", "refused")
 
 
@@ -63,7 +64,8 @@ def report(results: list[Result]) -> None:
         f"{'middle':>8} {'faces':>11}{'s':>7}{'MB':>6}  reasons"
     )
     for result in results:
-        print(_line(result))
+        if result.tool != BACK:
+            print(_line(result))
     print(
         "\nbrain: voxels of the independent mask that changed; moved: frontal surface that lies more than"
         " 4 mm further back;\nskin, middle: facial skin removed and eyes, nose, mouth more than 8 mm back, as"
@@ -89,11 +91,18 @@ def report(results: list[Result]) -> None:
             for each in ([r.before for r in released], [r.after for r in released])
         )
         print(f"  {name:12}{before:>5} ->{after:>4}")
+    backs = [view for result in results if result.tool == BACK for view in result.after]
+    wrong = {
+        name: sum(name in view for view in backs) for name in sorted({n for view in backs for n in view})
+    }
+    if backs:
+        said = ", ".join(f"{name} {count}" for name, count in wrong.items()) or "none"
+        print(f"  on {len(backs)} pictures of untouched backs of heads, where there is none: {said}")
     _compare(results)
 
 
 def _compare(results: list[Result]) -> None:
-    shared = {(r.head, r.variant) for r in results if r.tool != OURS}
+    shared = {(r.head, r.variant) for r in results if r.tool in (QUICKSHEAR, TEMPLATE)}
     if not shared:
         return
     print(f"\nSide by side on {len(shared)} images (medians; sums for brain and faces):")

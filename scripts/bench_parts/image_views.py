@@ -62,11 +62,12 @@ def _grid(image: Image, values: NDArray[np.float32]) -> Grid:
     return to_grid(blocks.astype(np.float32), affine, air=image.air, spacing=PIXEL_MM)
 
 
-def views(stage: Stage, image: Image, values: NDArray[np.float32]) -> list[View]:
-    """Look at the head from every angle; only what was near the head before is shown."""
+def views(stage: Stage, image: Image, values: NDArray[np.float32], *, behind: bool = False) -> list[View]:
+    """Look at the head from every angle, or at its back; only what was near the head before is shown."""
     grid = _grid(image, values)
     shown = replace(grid, values=np.where(stage.near, grid.values, np.float32(image.air)))
-    return [look(shown, stage.level, angle, frame=stage.solid, pixel_mm=PIXEL_MM) for angle in ANGLES]
+    turned = [angle + 180.0 * behind for angle in ANGLES]
+    return [look(shown, stage.level, angle, frame=stage.solid, pixel_mm=PIXEL_MM) for angle in turned]
 
 
 def save(found: list[View], folder: Path, name: str) -> list[Path]:

@@ -34,7 +34,7 @@ _TOP_MM = 150.0  # the head proper, for centring
 _USED_MM = 230.0
 _SIZES = (0.0, 10.0)  # as the template, and 13 % smaller, as most adults are
 _TEMPLATE_MM = (152.0, 182.0)  # width and length of the template's vault
-_CHILD = 1.18  # the smaller of both ratios is 1.15 at most in adults
+_CHILD = 1.22  # adults need up to 1.19
 _MNI_CENTRE = np.array([0.0, -15.0, 8.0])
 
 

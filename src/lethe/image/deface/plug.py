@@ -8,14 +8,15 @@ import numpy as np
 
 from .grid import Array3
 from .head import Head
-from .morph import Mask, closed, distance_to, erode, smoothed
+from .morph import Mask, closed, depth, distance_to, erode, opened, smoothed
 from .protect import Protection
 from .region import Region, face_sector
 from .scene import Modality
 
 _REACH_MM = 8.0
 _CT_CLEARANCE_MM, _MR_CLEARANCE_MM = 3.0, 6.0
-_HOLLOW_MM = 45.0
+_HOLLOW_MM, _NOSE_MM = 45.0, 26.0
+_HOLLOWS_END = -85.0  # below, the cut is plain
 _BEHIND_FACE_MM, _BEHIND_FOREHEAD_MM = 13.0, 4.6
 _MR_TOP = -24.0  # above lies the forehead: what is dark there is skull
 _TISSUE_HU = 30.0
@@ -84,17 +85,26 @@ def plug(head: Head, protection: Protection, region: Region) -> Plug:
 
 
 def _levelled(head: Head, protection: Protection, region: Region) -> Array3:
-    """Smooth what is left of the head: hollows that a large ball cannot reach count as solid, well behind the
-    skin, and so does the deep half of the scalp that was taken from the forehead, for bone is pitted.
+    """Smooth what is left of the head: hollows under the brow count as solid, well behind a face without
+    nose, and so does the deep part of the scalp that was taken from the forehead, for bone is pitted.
     """
     spacing, z = head.grid.spacing, region.coordinates[2]
     left = head.mask & ~region.remove
-    # a large ball needs room at the sides and in front; every second cell is fine enough for it
-    room = int(1.5 * _HOLLOW_MM / (2.0 * spacing))
-    coarse = np.pad(left[::2, ::2, ::2], ((room, room), (0, room), (0, 0)))
-    level = closed(coarse, _HOLLOW_MM, 2.0 * spacing)[room:-room, :-room]
-    for axis, length in enumerate(left.shape):
-        level = np.repeat(level, 2, axis)[tuple(slice(length if a == axis else None) for a in range(3))]
+    step = 2.0 * spacing  # large balls need not be fine, but room at the sides and in front
+    room = int(1.5 * _HOLLOW_MM / step)
+    around = ((room, room), (0, room), (0, 0))
+    inner = (slice(room, -room), slice(-room))
+    level = closed(np.pad(left[::2, ::2, ::2], around), _HOLLOW_MM, step)[inner]
+    # without the nose, or the level would show where it was
+    plain = opened(np.pad((head.mask | ~head.grid.valid)[::2, ::2, ::2], around), _NOSE_MM, step)
+    deep = level & (depth(plain, step)[inner] > _BEHIND_FACE_MM)
     behind = np.interp(z, (-25.0, -17.0), (_BEHIND_FACE_MM, _BEHIND_FOREHEAD_MM))
-    solid = (level | (z > -26.0)) & region.sector & head.mask & (protection.skin_depth > behind)
-    return smoothed(left | solid, 2.5, spacing)
+    even = smoothed(_enlarged(deep, left.shape), 4.0, spacing) > 0.5
+    solid = even & (z > _HOLLOWS_END) | (z > -26.0) & (protection.skin_depth > behind)
+    return smoothed(left | (solid & region.sector & head.mask), 2.5, spacing)
+
+
+def _enlarged(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    for axis, length in enumerate(shape):
+        mask = np.repeat(mask, 2, axis)[tuple(slice(length if a == axis else None) for a in range(3))]
+    return mask
