@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,9 +24,10 @@ import pytest
 import requests
 
 from contract.helpers import dicom_bytes
+from kit.cable import cable, certificate
 from kit.served import served
 from lethe.archive.export import export
-from lethe.errors import Misconfigured, Quarantined, Refused
+from lethe.errors import Misconfigured, Quarantined, Refused, Unavailable
 from lethe.xnat.client import connect
 from lethe.xnat.moving import Move
 from lethe.xnat.moving_folder import read
@@ -288,7 +289,39 @@ def killed_at(files: int, folder: Path, site: Site) -> None:
         assert process.wait() == -signal.SIGKILL, "the import ended before it was killed"
 
 
-def test_an_archive_moves_into_another_cut_twice_and_once_more_for_nothing(source, target, exported):
+class Cut(Target):
+    """Ends the move after some changes, right after one that was made."""
+
+    left = 8
+
+    def change(self, *words: Any, **more: Any) -> None:
+        super().change(*words, **more)
+        self._count()
+
+    def upload(self, *words: Any) -> str:
+        found = super().upload(*words)
+        self._count()
+        return found
+
+    def _count(self) -> None:
+        self.left -= 1
+        if not self.left:
+            raise ConnectionAbortedError
+
+
+def cut_again_and_again(folder: Path, url: str) -> Iterator[None]:
+    """Move in runs of a few changes each, until one comes to the end; a pulled cable may end one, too."""
+    while True:
+        yield
+        with suppress(ConnectionAbortedError, Unavailable), connect(url, *ADMIN) as archive:
+            Move(read(folder), Cut(archive, sleep=lambda _: None), create_users=True).run()
+            return
+
+
+def test_an_archive_moves_into_another_cut_twice_and_once_more_for_nothing(
+    source, target, exported, tmp_path, monkeypatch
+):
+    pem = certificate(tmp_path)
     dry = move(exported, target, create_users=True, dry_run=True)
     assert dry.changes > 30
     assert target.rows("/data/projects") == []
@@ -296,13 +329,19 @@ def test_an_archive_moves_into_another_cut_twice_and_once_more_for_nothing(sourc
     for files in (2, 9):
         killed_at(files, exported, target)
         assert target.rq("GET", "/data/projects/C/accessibility").text == "private"
+    for name, value in (("REQUESTS_CA_BUNDLE", str(pem[0])), ("no_proxy", "127.0.0.1")):
+        monkeypatch.setenv(name, value)
+    with cable(int(target.url.rsplit(":", 1)[1]), pem, [25_000, 40_000, 55_000]) as line:
+        runs = sum(1 for _ in cut_again_and_again(exported, f"https://127.0.0.1:{line.port}"))
+        assert line.pulled == 3
+    assert runs > 3
     call = lethe(*import_words(exported, target), "--create-users", "--output", "json")
     assert call.returncode == 0, call.stderr
     receipt = json.loads(call.stdout)
     assert receipt["complete"]
     assert receipt["compared"] == 18  # and the histories of two projects
     assert receipt["listing"]["export"] == receipt["listing"]["target"]
-    assert 0 < receipt["sent"] < 16
+    assert (receipt["changes"], receipt["sent"]) == (0, 0)
     assert receipt == json.loads((exported.parent / "moving-receipt.json").read_text())
 
     # somebody else has the login erik at the target: he gets nothing
@@ -357,7 +396,8 @@ def test_a_second_export_of_the_same_archive_has_the_same_bytes(source, exported
 
 def _edit(folder: Path) -> None:
     path = next(folder.rglob("image.nii.gz"))
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
 def _rewrite(folder: Path) -> None:
@@ -443,3 +483,49 @@ def _digest(kind: str, data: bytes) -> str:
 def _row(node: dict[str, Any], name: str) -> dict[str, Any]:
     rows = [one for resource in node["resources"] for one in resource["files"] if one["file"] == name]
     return rows[0] if rows else next(row for child in node["children"] if (row := _row(child, name)))
+
+
+class Failing:
+    """An archive whose first answers are lost, or refused as to somebody it no longer knows."""
+
+    def __init__(self, *outcomes: Exception | int) -> None:
+        self.outcomes = list(outcomes)
+        self.asked: list[tuple[str, str]] = []
+        self.bodies: list[bytes] = []
+
+    def request(self, method: str, path: str, what: str, **more: Any) -> Any:
+        self.asked.append((method, path))
+        if more.get("data") is not None:
+            self.bodies.append(more["data"].read())
+        outcome = self.outcomes.pop(0) if self.outcomes else 200
+        if isinstance(outcome, Exception):
+            raise outcome
+        return type("Answer", (), {"status_code": outcome, "text": ""})
+
+
+def test_a_lost_connection_is_waited_for_and_a_forgotten_login_made_anew(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"bytes")
+    lost = Unavailable("archive-unreachable", "The archive does not answer.")
+    waits: list[float] = []
+    archive = Failing(lost, 503, lost)
+    assert Target(archive, sleep=waits.append).upload("/r", "a b", file, {}) == ""
+    assert waits == [0.5, 1.0, 2.0]
+    assert archive.bodies == [b"bytes"] * 4
+    assert set(archive.asked) == {("PUT", "/r/files/a%20b")}
+
+    archive = Failing(*[lost] * 20)
+    with pytest.raises(Unavailable):
+        Target(archive, sleep=waits.append).get("/data/projects", "look")
+    assert len(archive.asked) == 8
+    with pytest.raises(Unavailable, match="goes on"):
+        Target(Failing(*[502] * 20), sleep=waits.append).get("/data/projects", "look")
+    other = Unavailable("archive-full", "The archive's disk is full.")
+    with pytest.raises(Unavailable, match="archive-full"):
+        Target(Failing(other), sleep=waits.append).get("/data/projects", "look")
+
+    archive = Failing(Refused("forbidden", "Your role does not allow this."))
+    assert Target(archive).upload("/r", "f", file, {}) == ""
+    assert [method for method, _ in archive.asked] == ["PUT", "GET", "PUT"]
+    with pytest.raises(Refused, match="conflict"):
+        Target(Failing(Refused("conflict", "There is one."))).upload("/r", "f", file, {})
