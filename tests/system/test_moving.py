@@ -34,7 +34,7 @@ from lethe.xnat.moving_folder import read
 from lethe.xnat.moving_report import Receipt
 from lethe.xnat.moving_target import Target
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.requirement("E-08", "M-59")]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.requirement("A-13", "M-59")]
 
 ADMIN = ("admin", "admin")
 SOURCE_PEOPLE = {
