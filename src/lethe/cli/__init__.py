@@ -75,5 +75,6 @@ def main() -> None:
         from rich.markup import escape
 
         text = escape(str(outcome))  # the code in brackets is not markup
-        Console(stderr=True).print(f"[bold red]lethe:[/] {text}", highlight=False, markup=True, soft_wrap=True)
+        console = Console(stderr=True, highlight=False)
+        console.print(f"[bold red]lethe:[/] {text}", markup=True, soft_wrap=True)
         sys.exit(outcome.exit_code)
