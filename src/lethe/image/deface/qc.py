@@ -205,7 +205,7 @@ def _legend(
     top += 40
     lines = [(reason, _INK) for reason in report.reasons]
     lines += [(f"{name}: {value}", _INK) for name, value in report.measures.items()]
-    lines += [("removed", _RED), ("protected", _BLUE), ("filled air", _YELLOW)]
+    lines += [("removed", _RED), ("protected", _BLUE), ("filled", _YELLOW)]
     for text, colour in lines:
         draw.text((left, top), text, colour, font)
         top += 24
