@@ -21,6 +21,7 @@ from .template import Template
 _BONE_HU = 180.0
 _BRAIN_HU = -30.0
 _GUARD_MM = 7.0
+_END_MM = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,10 @@ def _skull_space(head: Head, expected: Array3) -> Mask:
     space: Mask = np.asarray(labels == 1 + int(np.argmax(weights)))
     allowed = free & dilate(expected > 0.5, 9.0, spacing)
     grown = ndi.binary_dilation(space, CROSS, iterations=3, mask=allowed | space)
+    # where the data end, the ball met the end of the data and not the skull
+    beyond = np.pad(~head.grid.valid, 1, constant_values=True)
+    at_end = dilate(beyond, _END_MM, spacing)[1:-1, 1:-1, 1:-1]
+    grown = ndi.binary_dilation(grown, CROSS, iterations=6, mask=(allowed & at_end) | grown)
     return np.asarray(grown | (dilate(space, 2.5, spacing) & free), bool)
 
 
