@@ -87,8 +87,8 @@ export default function Release({ project, rights }: ScreenProps) {
           )}
           {rights.manage && (
             <p class="hint">
-              This page shows the gates; it does not release. Agreements, approvals and the profile are recorded with <code>lethe collection apply</code>; what passed is moved from
-              the intake project into the collection by its administrator, outside this page.
+              This page shows the gates; it does not release. Agreements, approvals and the profile are recorded with <code>lethe collection apply</code>; an owner publishes what
+              passed every gate with <code>lethe collection publish</code>, which names what is held and why.
             </p>
           )}
         </Panel>
