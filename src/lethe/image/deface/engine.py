@@ -16,7 +16,7 @@ from lethe.files import atomic_writer, write_json
 from .align import Alignment, align
 from .apply import Comparison, Stencil, apply, make_stencil, write_mask
 from .grid import SPACING_MM, Array3, Grid
-from .head import Head, find_head, no_head
+from .head import Head, find_head, no_head, unevenness
 from .io import Volume, mask_header, open_volume, slabs
 from .judge import Effect, Expectation, Verdict, as_numbers, doubts, expect, faceless, measure, verdict
 from .pack import packed
@@ -70,6 +70,7 @@ REASONS = {
     "second-pose": "Two different positions of the head match nearly equally well.",
     "front-unsure": "The air of nose and sinuses is not where the face should be.",
     "brain-not-confirmed": "The image does not confirm where the average head says the brain is.",
+    "uneven-brightness": "The brightness falls off so much across the head that the match is uncertain.",
     "no-orientation": "The header names no coordinate system, so left, right, front and back are guesses.",
     "header-extension": "The header carries an extension, which may hold identifiers.",
     "front-remains": "Eyes, nose or mouth are not far enough from where they were.",
@@ -102,6 +103,7 @@ class Plan:
             self.expectation,
             oriented=any(code > 0 for code in volume.form_codes),
             extended=volume.extended,
+            uneven=unevenness(self.head),
         )
 
     def faceless(self) -> str | None:

@@ -23,6 +23,7 @@ _BONE_HU = 180.0
 _BONE_SHARE = 0.03  # a head is one fifth bone, a water bottle none
 _SPREAD = 0.2  # real heads have 0.37 to 0.9 in any contrast, a bottle 0.01
 _FILLED = 0.92
+_COIL_MM = 24.0
 _BRAIN_ML = (300.0, 2000.0)  # a whole adult head has more than 2500
 _SAME_AROUND = 0.995
 _DARK_LAYER = 0.11  # cut-out brains have 0.00 to 0.09, heads 0.14 to 0.35
@@ -117,6 +118,18 @@ def _bare_brain(grid: Grid, mask: Mask, modality: Modality) -> bool:
     inner = grid.values[mask & (below > 14.0)]
     layer = grid.values[mask & (below > 3.0) & (below < 11.0)]
     return bool(inner.size and np.mean(layer < 0.4 * np.median(inner)) < _DARK_LAYER)
+
+
+def unevenness(head: Head) -> float:
+    """How much brighter the bright parts of an MR head are than its dark parts, at the scale of a coil."""
+    if head.modality is Modality.CT:
+        return 1.0
+    inner = head.mask & head.grid.valid
+    sigma = _COIL_MM / head.grid.spacing
+    weight = ndi.gaussian_filter(inner.astype(np.float32), sigma)
+    local = ndi.gaussian_filter(np.where(inner, head.grid.values, np.float32(0)), sigma) / (weight + 1e-6)
+    low, high = np.percentile(local[inner], (5, 95))
+    return float(high / max(low, 1e-6))
 
 
 def no_head() -> Refused:

@@ -25,6 +25,9 @@ SKIN_MINIMUM = 0.70
 CLEARANCE_MM = 2.0
 FACE_MINIMUM_CM2 = 6.0
 AIR_MINIMUM = 0.04
+BRAIN_SEEN_ML = 40.0
+UNEVEN = 2.95  # whole heads under a head coil have 1.2 to 2.9; at 3.5 a brain was cut
+AHEAD_MM = -10.0  # real faces have -2 to 6
 RECESSION_GONE_MM = 18.0
 RECESSION_DOUBT_MM = 11.0
 MOVED_MM = 8.0
@@ -205,6 +208,12 @@ def faceless(expectation: Expectation) -> str | None:
     return None
 
 
+def _too_far_ahead(expectation: Expectation) -> bool:
+    """No face reaches so far in front of the average one; the pose is wrong."""
+    recession = expectation.front.recession_mm
+    return recession is not None and recession < AHEAD_MM
+
+
 def _plausible(pose: Alignment) -> bool:
     low, high = SCALE_LIMITS
     if pose.expected_size != 1.0:
@@ -213,15 +222,22 @@ def _plausible(pose: Alignment) -> bool:
 
 
 def doubts(
-    pose: Alignment, protection: Protection, expectation: Expectation, *, oriented: bool, extended: bool
+    pose: Alignment,
+    protection: Protection,
+    expectation: Expectation,
+    *,
+    oriented: bool,
+    extended: bool,
+    uneven: float = 1.0,
 ) -> list[str]:
     """Return the reasons not to trust the pose or the file, whatever was removed."""
     found = {
         "weak-match": pose.nmi < NMI_MINIMUM,
         "implausible-size": not _plausible(pose),
         "second-pose": pose.nmi - pose.runner_up < (0.02 if pose.turned else 0.004),
-        "front-unsure": _swapped(expectation),
-        "brain-not-confirmed": protection.overlap < 0.8,
+        "front-unsure": _swapped(expectation) or _too_far_ahead(expectation),
+        "brain-not-confirmed": protection.overlap < 0.8 or protection.seen_ml < BRAIN_SEEN_ML,
+        "uneven-brightness": uneven > UNEVEN,
         "no-orientation": not oriented,
         "header-extension": extended,
     }

@@ -6,7 +6,7 @@ together with the brain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -40,6 +40,8 @@ class Protection:
         CT: whether the space inside the skull was found; None in MR.
     overlap : float
         Share of the visible template brain that the image's own brain space covers.
+    seen_ml : float
+        How much of the template brain is in view.
     """
 
     keep: Mask
@@ -47,6 +49,7 @@ class Protection:
     skin_depth: Array3
     skull_found: bool | None
     overlap: float
+    seen_ml: float = 0.0
 
 
 def protect(head: Head, template: Template, pose: Alignment) -> Protection:
@@ -66,8 +69,11 @@ def protect(head: Head, template: Template, pose: Alignment) -> Protection:
     expected = head.grid.carry(template.brain, template.affine, pose.to_mni)
     skin_depth = depth(head.mask | ~head.grid.valid, spacing)
     if head.modality is Modality.CT:
-        return _protect_ct(head, expected, skin_depth)
-    return _protect_mr(head, expected, skin_depth)
+        found = _protect_ct(head, expected, skin_depth)
+    else:
+        found = _protect_mr(head, expected, skin_depth)
+    seen = float(((expected > 0.5) & head.grid.valid).sum()) * head.grid.voxel_ml
+    return replace(found, seen_ml=seen)
 
 
 def _share(part: Mask, whole: Mask) -> float:
