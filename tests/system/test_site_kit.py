@@ -137,7 +137,7 @@ def test_a_thousand_objects_arrive_over_a_cut_line_and_canaries_do_not(
     centre: Centre, hospital: Path
 ) -> None:
     size = sum(path.stat().st_size for path in (hospital / "export").rglob("*.dcm"))
-    cuts = [size * part // 7 for part in range(1, 6)]
+    cuts = [size * part // 12 for part in range(1, 6)]
     with cable(centre.port, centre.pem, cuts) as line:
         kit = hospital / "kit"
         made = centre.kit(kit, line.port)

@@ -27,7 +27,7 @@ from .scene import Scene, after_grid, read_scene
 from .template import Template
 
 METHOD = "lethe-deface"
-METHOD_VERSION = "1.0.0"
+METHOD_VERSION = "1.1.0"
 PICTURE_MM = 1.2
 NMI_NOTHING = 1.03  # noise reaches 1.02, a bad head image 1.07
 
