@@ -16,6 +16,8 @@ from lethe.image.deface import REASONS, Verdict, check_files, deface_file
 
 from .conftest import Case
 
+pytestmark = pytest.mark.slow  # whole heads, eight seconds each
+
 
 def voxels(path: Path) -> np.ndarray:
     return np.asarray(nib.load(path).dataobj)
