@@ -61,7 +61,6 @@ class Store:
         self._owner: int | None = None
         self._local = threading.local()
         self._after: list[Callable[[], None]] = []
-        self._connections: list[sqlite3.Connection] = []
         for name in ("archive", "prearchive", "build", "cache", "tmp"):
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o750)
         self._guard = self._take(root) if exclusive else None
@@ -94,7 +93,6 @@ class Store:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -16000")
-        self._connections.append(connection)
         return connection
 
     def add_tables(self, script: str) -> None:
@@ -152,11 +150,14 @@ class Store:
             action()
 
     def close(self) -> None:
-        """Close every connection and give the root free."""
+        """Close what this thread may close and give the root free."""
+        # Another thread's connection is left to that thread's end: SQLite's module crashes the process when a
+        # connection is closed while it is in use.
         with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+            self._writer.close()
+            mine: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if mine is not None:
+                mine.close()
         if self._guard is not None:
             os.close(self._guard)
             self._guard = None
