@@ -197,7 +197,11 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
     if not os.access("/dev/shm", os.W_OK):
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="lethe-") as name:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm",
+        prefix="lethe-",
+        ignore_cleanup_errors=True,  # a run may be ending just now
+    ) as name:
         yield Path(name)
 
 
