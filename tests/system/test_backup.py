@@ -311,3 +311,34 @@ def test_a_file_that_the_database_names_and_nobody_has_is_no_backup(tmp_path: Pa
     with pytest.raises(Unavailable, match="did not come together"):
         back_up(Lost(), repository, tmp_path / "staging")
     assert repository.snapshots("embedded") == []
+
+
+def test_what_was_killed_before_it_was_compared_is_no_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Small:
+        folders = (tmp_path / "files",)
+
+        def dump(self, staging: Path) -> Manifest:
+            (staging / "database").write_text("rows")
+            return Manifest("embedded", 0.0, (str(self.folders[0]),), ())
+
+        def compare(self, restored: Path, staging: Path, manifest: Manifest) -> list[str]:
+            return []
+
+    (tmp_path / "files").mkdir()
+    key = tmp_path / "key"
+    key.write_text("x\n")
+    repository = Repository(str(tmp_path / "r"), key)
+
+    def kill(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lethe.stack.backup.run.missing", kill)
+        with pytest.raises(KeyboardInterrupt):
+            back_up(Small(), repository, tmp_path / "staging")
+    assert repository.snapshots("embedded") == []
+    done = back_up(Small(), repository, tmp_path / "staging")
+    assert [row["id"] for row in repository.snapshots("embedded")] == [done.snapshot]
+    assert repository.snapshots("part") == []

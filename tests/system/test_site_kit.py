@@ -185,6 +185,7 @@ def test_what_is_refused_is_named_and_nothing_is_sent(
     centre: Centre, hospital: Path, case: str, code: str
 ) -> None:
     before = len(in_archive(centre))
+    (hospital / "empty").mkdir()
     other = hospital / "other"
     other.mkdir()
     pem = certificate(other) if case == "untrusted" else centre.pem
@@ -197,7 +198,8 @@ def test_what_is_refused_is_named_and_nothing_is_sent(
             (kit / "kit.json").write_text(json.dumps(described | {"collection": "OTHER"}))
         if case == "password":
             (hospital / "site.password").write_text("wrong\n")
-        done = lethe("send", hospital / "export" / "p0", "--kit", kit, "--work", hospital / "work",
+        source = hospital / "empty" if case == "empty" else hospital / "export" / "p0"
+        done = lethe("send", source, "--kit", kit, "--work", hospital / "work",
                      "--password-file", hospital / "site.password")  # fmt: skip
     assert done.returncode not in (0, 1), done.stdout + done.stderr
     assert f"[{code}" in done.stderr.replace("\n", ""), done.stderr

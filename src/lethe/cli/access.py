@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lethe.cli import _connection as connection
+from lethe.cli._output import Output, Printed
 from lethe.errors import Refused
 from lethe.governance.collection import Collection
 from lethe.governance.roles import markdown
@@ -31,13 +31,6 @@ app = typer.Typer(
 )
 
 
-class Output(StrEnum):
-    """How results are printed."""
-
-    table = "table"
-    json = "json"
-
-
 Name = Annotated[str, typer.Argument(metavar="COLLECTION", help="Name of the collection.")]
 Login = Annotated[str, typer.Argument(metavar="LOGIN", help="Login of the person.")]
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the request.")]
@@ -45,7 +38,6 @@ Why = Annotated[str, typer.Option("--why", help="The reason, one line; goes into
 Centre = Annotated[str, typer.Option("--centre", help="Code of the person's centre, to be recorded.")]
 Intake = Annotated[bool, typer.Option("--intake", help="In the intake project, not in the collection.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
-Printed = Annotated[Output, typer.Option("--output", help="How to print.")]
 
 
 @contextmanager
@@ -56,7 +48,7 @@ def _access(name: str, url: str, user: str, password: str) -> Iterator[Access]:
 
 
 def _show(rows: Sequence[dict[str, Any]], output: Output, empty: str) -> None:
-    if output is Output.json:
+    if output is Output.JSON:
         typer.echo(json.dumps(list(rows), indent=2))
     elif not rows:
         typer.echo(empty)
@@ -68,7 +60,7 @@ def _show(rows: Sequence[dict[str, Any]], output: Output, empty: str) -> None:
 
 
 def _say(record: Record | None, output: Output) -> None:
-    if output is Output.json:
+    if output is Output.JSON:
         typer.echo(json.dumps(None if record is None else _document(record), indent=2))
     elif record is None:
         typer.echo("Nothing to change.")
@@ -86,7 +78,7 @@ def list_holders(
     url: connection.Url,
     user: connection.User,
     password_file: connection.PasswordFile = None,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """List who has which role, and the agreement that covers it today."""
     with _access(collection, url, user, connection.password(password_file)) as access:
@@ -105,7 +97,7 @@ def grant(
     centre: Centre = "",
     intake: Intake = False,
     dry_run: DryRun = False,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Give somebody a role; a former role is replaced."""
     because, place = reason(why), INTAKE if intake else COLLECTION
@@ -127,7 +119,7 @@ def revoke(
     password_file: connection.PasswordFile = None,
     intake: Intake = False,
     dry_run: DryRun = False,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Take somebody's role away."""
     because, place = reason(why), INTAKE if intake else COLLECTION
@@ -144,7 +136,7 @@ def requests(
     url: connection.Url,
     user: connection.User,
     password_file: connection.PasswordFile = None,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """List the open requests for access."""
     with _access(collection, url, user, connection.password(password_file)) as access:
@@ -161,7 +153,7 @@ def approve(
     password_file: connection.PasswordFile = None,
     centre: Centre = "",
     role: Annotated[str, typer.Option("--role", help="Grant this role instead of the one asked for.")] = "",
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Grant what somebody asked for."""
     because = reason(why)
@@ -177,7 +169,7 @@ def decline(
     url: connection.Url,
     user: connection.User,
     password_file: connection.PasswordFile = None,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Close a request without granting anything."""
     because = reason(why)
@@ -194,13 +186,13 @@ def audit(
     noted: Annotated[
         str, typer.Option("--noted", help="A digest you noted earlier; it must still be in the chain.")
     ] = "",
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Print the audit trail and check it: chain, heads, authors, roles in force; exit code 4 on a fault."""
     with _access(collection, url, user, connection.password(password_file)) as access:
         found = access.audit(noted=noted)
     rows = [_document(record) for record in found.records]
-    if output is Output.json:
+    if output is Output.JSON:
         document = {"records": rows, "faults": found.faults, "outside": found.outside}
         typer.echo(json.dumps(document, indent=2))
     else:
@@ -226,7 +218,7 @@ def audit(
             f"{len(found.outside)} role(s) in force are not what the trail tells.",
             remedy="Grant or revoke them with lethe access, and a reason.",
         )
-    if output is Output.table and found.records:
+    if output is Output.TABLE and found.records:
         typer.echo(f"{len(rows)} records, unbroken. Note outside of the archive: {rows[-1]['digest']}")
 
 

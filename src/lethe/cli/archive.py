@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,17 +16,11 @@ from lethe.archive.check import check as check_archive
 from lethe.archive.check import statistics
 from lethe.archive.context import open_context
 from lethe.archive.export import export as export_archive
+from lethe.cli._output import Output, Printed
 from lethe.errors import Refused
 
 HELP = "The embedded archive: serve, check, stats, export."
 app = typer.Typer(help=HELP, no_args_is_help=True)
-
-
-class Output(StrEnum):
-    """How a verb prints."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 Root = Annotated[Path, typer.Option(help="Folder of the archive.")]
@@ -67,7 +60,7 @@ def serve(
 def check(
     root: Root,
     digests: Annotated[bool, typer.Option(help="Read every file and compare its md5.")] = True,
-    output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Name every difference between the database and the files; the archive may be running.
 
@@ -86,7 +79,7 @@ def check(
 
 
 @app.command()
-def stats(root: Root, output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE) -> None:
+def stats(root: Root, output: Printed = Output.TABLE) -> None:
     """Count projects, subjects, sessions, scans, files and bytes.
 
     Example: lethe archive stats --root ./archive
@@ -115,7 +108,7 @@ def export(
         bool, typer.Option("--leave-prearchive", help="Go on although sessions wait in the prearchive.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; nothing is written.")] = False,
-    output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Write projects as one folder that lethe xnat import moves into an XNAT; the archive may be running.
 

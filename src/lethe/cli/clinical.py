@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lethe.cli import clinical_upload
+from lethe.cli._output import Output, Printed
 from lethe.clinical import (
     PRID,
     Dictionary,
@@ -40,13 +41,6 @@ HELP = "Clinical tables: dictionary, check, link, upload, scramble, risk."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
-class Output(StrEnum):
-    """How results are printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 class Form(StrEnum):
     """How the dictionary is printed."""
 
@@ -65,7 +59,6 @@ Names = Annotated[
     Path | None, typer.Option("--mapping", help="Mapping (YAML) of the names of a REDCap project.")
 ]
 Centre = Annotated[str, typer.Option(help="Code of the only centre whose rows may be in the table.")]
-Printed = Annotated[Output, typer.Option(help="How to print.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything except writing.")]
 
 

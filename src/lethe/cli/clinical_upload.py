@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lethe.cli import _connection as connection
+from lethe.cli._output import Output, Printed
 from lethe.clinical import Dictionary
 from lethe.clinical.linked import check_linked
 from lethe.clinical.noise import read_noise_key
 from lethe.governance.collection import Collection
-
-
-class Output(StrEnum):
-    """How the result is printed."""
-
-    table = "table"
-    json = "json"
 
 
 def upload(
@@ -39,7 +32,7 @@ def upload(
         Path | None, typer.Option("--dictionary", help="Dictionary (YAML); the stroke one by default.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything; send nothing.")] = False,
-    output: Annotated[Output, typer.Option("--output", help="How to print.")] = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Send a linked table and its noise key into the intake project.
 
@@ -57,7 +50,7 @@ def upload(
     read_noise_key(key)
     with connect(url, user, connection.password(password_file)) as archive:
         done = intake_table.upload(archive, chosen, (table, key), linked, centre=centre, dry_run=dry_run)
-    if output is Output.json:
+    if output is Output.JSON:
         document = {
             "project": chosen.intake,
             "sent" if not dry_run else "to-send": list(done.files),

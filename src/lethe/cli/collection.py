@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +10,12 @@ import typer
 
 from lethe.cli import _collections as shown
 from lethe.cli import _connection as connection
+from lethe.cli._files import collection_file
+from lethe.cli._output import Output, Printed
 from lethe.cli._release import show_release
-from lethe.errors import Misconfigured, Refused
+from lethe.errors import Refused
 from lethe.governance.collection import Collection
-from lethe.governance.definition import Definition, as_yaml, parse
+from lethe.governance.definition import as_yaml
 from lethe.governance.state import PLACES, Entry
 from lethe.governance.trail import reason
 from lethe.xnat.client import connect
@@ -35,32 +35,13 @@ app = typer.Typer(
 )
 
 
-class Output(StrEnum):
-    """How a plan is printed."""
-
-    table = "table"
-    json = "json"
-
-
 File = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The collection file.")]
 Prune = Annotated[bool, typer.Option("--prune", help="Also remove what the file does not name.")]
-Printed = Annotated[Output, typer.Option("--output", help="How to print.")]
-
-
-def _definition(file: Path) -> tuple[Definition, str]:
-    try:
-        data = file.read_bytes()
-        text = data.decode("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Misconfigured(
-            "collection-file", f"{file.name} cannot be read.", remedy="Check path and permissions."
-        ) from None
-    return parse(text, file.name), hashlib.sha256(data).hexdigest()
 
 
 def _chosen(text: str) -> Collection:
     if text.endswith((".yaml", ".yml")):
-        return _definition(Path(text))[0].collection
+        return collection_file(Path(text))[0].collection
     return Collection(text)
 
 
@@ -74,13 +55,13 @@ def plan(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help=f"End with {DIFFERS} when the archive differs from the file.")
     ] = False,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Print what apply would do; nothing is written."""
-    definition, _ = _definition(file)
+    definition, _ = collection_file(file)
     with connect(url, user, connection.password(password_file)) as archive:
         planned = make_plan(archive, definition, caller(archive), prune=prune)
-    shown.show_plan(planned, as_json=output is Output.json)
+    shown.show_plan(planned, as_json=output is Output.JSON)
     if exit_code and planned.plan.differs:
         raise typer.Exit(DIFFERS)
 
@@ -98,10 +79,10 @@ def apply(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")
     ] = False,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Make the archive what the file says. A second time changes nothing; a cut run can be repeated."""
-    definition, digest = _definition(file)
+    definition, digest = collection_file(file)
     because = reason(why or f"collection file with SHA-256 {digest[:16]}")
     with connect(url, user, connection.password(password_file)) as archive:
         who = caller(archive)
@@ -109,7 +90,7 @@ def apply(
         if not dry_run:
             with shown.bar("applying") as progress:
                 apply_plan(archive, planned, who, why=because, progress=progress)
-    shown.show_plan(planned, as_json=output is Output.json, done=not dry_run)
+    shown.show_plan(planned, as_json=output is Output.JSON, done=not dry_run)
 
 
 @app.command(epilog="Example: lethe collection show STROKE > stroke.yaml")
@@ -138,13 +119,13 @@ def progress(
     url: connection.Url,
     user: connection.User,
     password_file: connection.PasswordFile = None,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Count the subjects at each stage, from received to published, as the dashboard does."""
     with connect(url, user, connection.password(password_file)) as archive:
         found = funnel(facts_of(archive, Collection(collection)))
     shown.show_progress(
-        {stage: len(labels) for stage, labels in found.items()}, as_json=output is Output.json
+        {stage: len(labels) for stage, labels in found.items()}, as_json=output is Output.JSON
     )
 
 
@@ -162,7 +143,7 @@ def publish(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be published and what is held; write nothing.")
     ] = False,
-    output: Printed = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Publish what passed every gate; say what is held, why, and what helps.
 
@@ -176,7 +157,7 @@ def publish(
         if not dry_run:
             with shown.bar("publishing") as progress:
                 carry_out(archive, release, caller(archive), why=because, progress=progress)
-    show_release(release, as_json=output is Output.json, done=not dry_run)
+    show_release(release, as_json=output is Output.JSON, done=not dry_run)
 
 
 @app.command(epilog="Example: lethe collection example > stroke.yaml")

@@ -17,6 +17,7 @@ from rich.table import Table
 from lethe.cli import _connection as connection
 from lethe.cli import _runs
 from lethe.cli._manifest import manifest
+from lethe.cli._output import Output, Printed
 from lethe.cli._pairs import pairs
 from lethe.errors import Misconfigured, Refused
 from lethe.xnat import bulk as launching
@@ -34,13 +35,6 @@ _STOPPED = 130
 _PAUSE_S = 1.0
 
 
-class Output(StrEnum):
-    """How results are printed."""
-
-    table = "table"
-    json = "json"
-
-
 class Stream(StrEnum):
     """The two logs of a run."""
 
@@ -48,7 +42,6 @@ class Stream(StrEnum):
     stderr = "stderr"
 
 
-Format = Annotated[Output, typer.Option("--output", help="How to print the result.")]
 Project = Annotated[str, typer.Option("--project", help="Project id.")]
 MaybeProject = Annotated[str, typer.Option("--project", help="Project id: all objects in it.")]
 Session = Annotated[
@@ -68,7 +61,7 @@ WrapperName = Annotated[str, typer.Argument(metavar="WRAPPER", help="Name of the
 
 
 def _show(rows: list[dict[str, str]], output: Output) -> None:
-    if output is Output.json:
+    if output is Output.JSON:
         typer.echo(json.dumps(rows, indent=2))
         return
     table = Table(*(rows[0] if rows else ("nothing",)))
@@ -98,7 +91,7 @@ def register(
     user: connection.User,
     password_file: connection.PasswordFile = None,
     dry_run: DryRun = False,
-    output: Format = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Register commands; one that is there in the same version is found, not doubled."""
     definitions = [_definition(file) for file in files]
@@ -164,7 +157,7 @@ def launch(
     timeout: Timeout = 86400.0,
     password_file: connection.PasswordFile = None,
     dry_run: DryRun = False,
-    output: Format = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Launch a command and follow it to the end; exit 4 when a run failed.
 
@@ -199,7 +192,7 @@ def bulk(
     timeout: Timeout = 86400.0,
     password_file: connection.PasswordFile = None,
     dry_run: DryRun = False,
-    output: Format = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Launch on every object of a session, subject or project that the command fits and that lacks results.
 
@@ -248,7 +241,7 @@ def _carry_out(
 
 
 def _show_plan(plan: planning.Plan, output: Output) -> None:
-    if output is Output.json:
+    if output is Output.JSON:
         _print_json(_runs.plan_document(plan))
         return
     console.print(
@@ -262,7 +255,7 @@ def _show_plan(plan: planning.Plan, output: Output) -> None:
 def _show_result(plan: planning.Plan, ended: list[launching.Ended], output: Output) -> None:
     groups = launching.by_reason(ended)
     failed = sum(len(group.ended) for group in groups)
-    if output is Output.json:
+    if output is Output.JSON:
         _print_json(_runs.result_document(plan, ended, groups))
     else:
         names = {target.uri: target.name for target in plan.waiting}
@@ -289,7 +282,7 @@ def place(
     subject: Subject = "",
     password_file: connection.PasswordFile = None,
     dry_run: DryRun = False,
-    output: Format = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Move results of prepare-session that was launched from XNAT's page to the scans they belong to."""
     with connect(url, user, connection.password(password_file)) as archive:
@@ -318,7 +311,7 @@ def status(
     user: connection.User,
     each: Annotated[bool, typer.Option("--runs", help="One line for each run, the newest first.")] = False,
     password_file: connection.PasswordFile = None,
-    output: Format = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """Count the runs of a project by command and state, and group failures by reason."""
     with connect(url, user, connection.password(password_file)) as archive:
@@ -328,7 +321,7 @@ def status(
             return
         counts = overview.count(rows)
         groups = overview.failures(archive, rows)
-    if output is Output.json:
+    if output is Output.JSON:
         failures = [{"reason": one.reason, "count": len(one.ended)} for one in groups]
         _print_json({"commands": counts, "failures": failures})
         return
@@ -367,7 +360,7 @@ def kill(
     wrapper: Annotated[str, typer.Option("--wrapper", help="With --all: only of this wrapper.")] = "",
     password_file: connection.PasswordFile = None,
     dry_run: DryRun = False,
-    output: Format = Output.table,
+    output: Printed = Output.TABLE,
 ) -> None:
     """End runs; nothing of an ended run is stored."""
     if everything == bool(numbers):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lethe.cli._output import Output, Printed
 from lethe.errors import Misconfigured, Refused
 from lethe.identity import DestructionRecord, IntakeSession, Mode, Settings
 from lethe.identity.leftovers import survey
@@ -23,19 +23,11 @@ HELP = "Intake session: PRIDs, shifts, lookup table, sealing, search for leftove
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
-class Output(StrEnum):
-    """How results are printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 Folder = Annotated[Path, typer.Argument(help="Folder of the session.")]
 Key = Annotated[
     Path, typer.Option("--key", help="Key file of the session (mode 0600), apart from the folder.")
 ]
 Column = Annotated[str, typer.Option(help="Column of a table with the original PatientID.")]
-Printed = Annotated[Output, typer.Option(help="How to print.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 

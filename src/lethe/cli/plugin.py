@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lethe import __version__
+from lethe.cli._output import Output, Printed
 from lethe.errors import Refused
 from lethe.files import write_bytes, write_json
 from lethe.plugin.build import Sources
@@ -25,15 +25,7 @@ HELP = "The XNAT plugin: build, check, generate, release."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
-class Output(StrEnum):
-    """How results are printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 Project = Annotated[Path, typer.Option(help="Working copy of the project.")]
-Printed = Annotated[Output, typer.Option(help="How to print.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything except writing.")]
 Released = Annotated[
     Path | None, typer.Option(help="Record of the last release; plugin/released.json where it is there.")

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from lethe.cli._connection import PasswordFile, password
+from lethe.cli._output import Output, Printed
 from lethe.errors import Refused
 from lethe.site import sending
 from lethe.site.checking import check_folder
@@ -35,7 +36,7 @@ def send(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would pass; nothing is written or sent.")
     ] = False,
-    output: Annotated[str, typer.Option(help="table or json.")] = "table",
+    output: Printed = Output.TABLE,
 ) -> None:
     """Clean and send; broken off, it goes on where it was when called again.
 
@@ -51,7 +52,7 @@ def send(
             secret = password(password_file)
             with _trusting(kit / TRUST), connect(described.archive, described.user, secret) as archive:
                 receipt = sending.upload(archive, described, work, receipt, progress)
-    if output == "json":
+    if output is Output.JSON:
         typer.echo(json.dumps(receipt.as_dict(), indent=2, sort_keys=True))
     else:
         _show(receipt, work, dry_run)

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lethe.cli._files import definition
+from lethe.cli._files import collection_file
+from lethe.cli._output import Output, Printed
 from lethe.errors import Refused
 from lethe.site.checking import Finding, check_folder
 from lethe.site.kit import Request, write_kit
@@ -42,21 +43,21 @@ def kit(
     Example: lethe site kit stroke.yaml ZRH --out kit --archive https://archive.example.org --user zrh
     """
     request = Request(site, archive, user, ctp, trust)
-    written = write_kit(definition(collection), request, out, today=dt.datetime.now(dt.UTC).date())
+    written = write_kit(collection_file(collection)[0], request, out, today=dt.datetime.now(dt.UTC).date())
     Console(highlight=False).print(f"kit of {written.name} for {written.collection}: {out}", markup=False)
 
 
 @app.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="A kit, or CTP's folder after the installation.")],
-    output: Annotated[str, typer.Option(help="table or json.")] = "table",
+    output: Printed = Output.TABLE,
 ) -> None:
     """Check files, scripts, certificates and configuration, and clean the canaries; sends nothing.
 
     Example: lethe site check kit-ZRH
     """
     found = check_folder(folder, now=dt.datetime.now(dt.UTC))
-    if output == "json":
+    if output is Output.JSON:
         typer.echo(json.dumps([one.as_dict() for one in found], indent=2))
     else:
         _show(found)

@@ -69,6 +69,8 @@ def clean(
     ------
     Misconfigured
         A script or the lookup table cannot be used; a folder lies inside another.
+    Refused
+        There is nothing to clean.
     """
     report = apply_tree(
         stages(kit, folder, folder / CTP / LOOKUP),
@@ -78,6 +80,8 @@ def clean(
         progress=lambda done, total: progress("cleaning", done, total),
         dry_run=dry_run,
     )
+    if not report.counts:
+        raise Refused("no-objects", "The folder holds no file.", remedy="Name the folder of the export.")
     held: dict[str, int] = defaultdict(int)
     for _number, code, _reason in report.quarantined:
         held[code] += 1

@@ -7,8 +7,9 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -79,9 +80,9 @@ def prepare(root: Path, site: Site, *, self_signed: bool, dry_run: bool = False)
         _agrees(env, site)
     steps: list[Step] = []
 
-    def make(what: str, exists: bool, work: object) -> None:
+    def make(what: str, exists: bool, work: Callable[[], None]) -> None:
         steps.append(Step(what, "kept" if exists else "made"))
-        if not exists and not dry_run and callable(work):
+        if not exists and not dry_run:
             work()
 
     for folder in (
@@ -90,10 +91,10 @@ def prepare(root: Path, site: Site, *, self_signed: bool, dry_run: bool = False)
         site.data,
         *(site.data / name for name in DATA_FOLDERS),
     ):
-        make(f"folder {folder}", folder.is_dir(), lambda folder=folder: _folder(folder, site))
+        make(f"folder {folder}", folder.is_dir(), partial(_folder, folder, site))
     for name in PASSWORDS:
         path = site.secrets / name
-        make(f"secret {path}", path.exists(), lambda path=path: _secret(path, _password(), site))
+        make(f"secret {path}", path.exists(), partial(_new_password, path, site))
     if self_signed:
         both = site.secrets / "tls_certificate", site.secrets / "tls_key"
         make(
@@ -177,6 +178,10 @@ def _folder(folder: Path, site: Site) -> None:
     _own(folder, site)
 
 
+def _new_password(path: Path, site: Site) -> None:
+    _secret(path, (secrets.token_urlsafe(24) + "\n").encode(), site)
+
+
 def _secret(path: Path, value: bytes, site: Site) -> None:
     write_bytes(path, value, mode=0o600)
     _own(path, site)
@@ -192,10 +197,6 @@ def _own(path: Path, site: Site) -> None:
                 "Files cannot be given to the user that the services run as.",
                 remedy="Run this as that user or as root.",
             ) from None
-
-
-def _password() -> bytes:
-    return (secrets.token_urlsafe(24) + "\n").encode()
 
 
 def _certificate(both: tuple[Path, Path], site: Site) -> None:

@@ -87,6 +87,10 @@ class Repository:
         """Restore a snapshot below `target` and read all of it again."""
         self._run("restore", snapshot, "--target", str(target), "--verify")
 
+    def mark(self, snapshot: str, tag: str) -> None:
+        """Give a snapshot another tag in place of those it has; its id changes."""
+        self._run("tag", "--set", tag, snapshot)
+
     def forget(self, snapshot: str) -> None:
         """Give one snapshot up."""
         self._run("forget", snapshot)

@@ -11,8 +11,7 @@ from lethe.errors import Unavailable
 from lethe.stack.backup.manifest import Manifest, Source, missing
 from lethe.stack.backup.restic import Repository
 
-COMPLETE = "complete"
-_PART = "part"
+_PART = "part"  # not a backup yet: the drill does not look at it, the next backup gives it up
 _ROUNDS = 5
 
 
@@ -74,13 +73,14 @@ def back_up(
             _empty(staging)
             manifest = source.dump(staging)
             manifest.write(staging)
-            snapshot = repository.backup([*source.folders, staging], [manifest.source])
+            snapshot = repository.backup([*source.folders, staging], [_PART])
             lacking = missing(manifest, repository.sizes(snapshot))
             if not lacking:
-                _complete(repository, snapshot, manifest.source, retention)
-                return Done(snapshot, manifest, number)
+                # only now: killed before, it never looks like a backup
+                repository.mark(snapshot, manifest.source)
+                _complete(repository, manifest.source, retention)
+                return Done(str(repository.snapshots(manifest.source)[-1]["id"]), manifest, number)
             say(f"{lacking} file(s) went away meanwhile")
-            repository.forget(snapshot)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     raise Unavailable(
@@ -90,7 +90,7 @@ def back_up(
     )
 
 
-def _complete(repository: Repository, snapshot: str, source: str, retention: Retention | None) -> None:
+def _complete(repository: Repository, source: str, retention: Retention | None) -> None:
     for row in repository.snapshots(_PART):
         repository.forget(str(row["id"]))
     if retention:
