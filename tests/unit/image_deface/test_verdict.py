@@ -19,6 +19,7 @@ from lethe.image.deface.io import slabs
 from lethe.image.deface.judge import doubts
 
 Voxels = NDArray[np.int16]
+Mask = NDArray[np.bool_]
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +27,11 @@ def plan(phantom_file: Callable[[phantom.Modality], object]) -> Plan:
     return make_plan(phantom_file("ct"))  # type: ignore[arg-type]
 
 
-def whole(plan: Plan) -> Voxels:
-    return np.concatenate([part for _, _, part in slabs(plan.scene.volume)], axis=2)
+@pytest.fixture(scope="module")
+def before(plan: Plan) -> Voxels:
+    voxels = np.concatenate([part for _, _, part in slabs(plan.scene.volume)], axis=2)
+    voxels.flags.writeable = False
+    return voxels
 
 
 def judged(plan: Plan, after: Voxels) -> Verdict:
@@ -37,11 +41,12 @@ def judged(plan: Plan, after: Voxels) -> Verdict:
     return judge_changes(plan, comparison).verdict
 
 
-def cut(before: Voxels, mask: NDArray[np.bool_]) -> Voxels:
+def cut(before: Voxels, mask: Mask) -> Voxels:
     return np.where(mask, np.int16(-1000), before)
 
 
-def region(plan: Plan) -> NDArray[np.bool_]:
+@pytest.fixture(scope="module")
+def region(plan: Plan) -> Mask:
     """Return the removal at the voxels of the file, in their nearest grid cell."""
     grid = plan.head.grid
     matrix = np.linalg.inv(grid.affine) @ plan.scene.volume.affine
@@ -51,15 +56,16 @@ def region(plan: Plan) -> NDArray[np.bool_]:
     inside = ((place >= 0) & (place < limits)).all(axis=0)
     found = np.zeros(index.shape[1], bool)
     found[inside] = plan.region.remove[tuple(place[:, inside])]
+    found.flags.writeable = False
     return found.reshape(plan.scene.volume.spatial_shape)
 
 
-def shifted(axis: int, voxels: int) -> Callable[[NDArray[np.bool_]], NDArray[np.bool_]]:
+def shifted(axis: int, voxels: int) -> Callable[[Mask], Mask]:
     return lambda mask: np.roll(mask, voxels, axis)
 
 
-def turned(times: int, axes: tuple[int, int]) -> Callable[[NDArray[np.bool_]], NDArray[np.bool_]]:
-    def turn(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def turned(times: int, axes: tuple[int, int]) -> Callable[[Mask], Mask]:
+    def turn(mask: Mask) -> Mask:
         moved = np.rot90(mask, times, axes)
         result = np.zeros_like(mask)
         window = tuple(slice(0, min(a, b)) for a, b in zip(mask.shape, moved.shape, strict=True))
@@ -69,7 +75,7 @@ def turned(times: int, axes: tuple[int, int]) -> Callable[[NDArray[np.bool_]], N
     return turn
 
 
-SABOTAGE: dict[str, Callable[[NDArray[np.bool_]], NDArray[np.bool_]]] = {
+SABOTAGE: dict[str, Callable[[Mask], Mask]] = {
     "empty": np.zeros_like,
     "everything": np.ones_like,
     "complement": np.logical_not,
@@ -94,15 +100,14 @@ SABOTAGE: dict[str, Callable[[NDArray[np.bool_]], NDArray[np.bool_]]] = {
 
 
 @pytest.mark.requirement("M-24", "L-04")
-def test_the_honest_mask_passes(plan: Plan) -> None:
-    assert judged(plan, cut(whole(plan), region(plan))) is Verdict.PASS
+def test_the_honest_mask_passes(plan: Plan, before: Voxels, region: Mask) -> None:
+    assert judged(plan, cut(before, region)) is Verdict.PASS
 
 
 @pytest.mark.requirement("M-24", "L-04")
 @pytest.mark.parametrize("name", SABOTAGE)
-def test_a_sabotaged_mask_never_passes(name: str, plan: Plan) -> None:
-    before = whole(plan)
-    assert judged(plan, cut(before, SABOTAGE[name](region(plan)))) in (Verdict.FAIL, Verdict.REVIEW)
+def test_a_sabotaged_mask_never_passes(name: str, plan: Plan, before: Voxels, region: Mask) -> None:
+    assert judged(plan, cut(before, SABOTAGE[name](region))) in (Verdict.FAIL, Verdict.REVIEW)
 
 
 @pytest.mark.requirement("M-24")
@@ -113,8 +118,8 @@ def test_the_result_of_another_image_never_passes(seed: int, plan: Plan) -> None
 
 
 @pytest.mark.requirement("M-25")
-def test_one_changed_brain_voxel_is_a_fail(plan: Plan) -> None:
-    after = cut(whole(plan), region(plan))
+def test_one_changed_brain_voxel_is_a_fail(plan: Plan, before: Voxels, region: Mask) -> None:
+    after = cut(before, region)
     # the middle of the brain, in scanner millimetres
     place = np.linalg.inv(plan.scene.volume.affine) @ (20.0, -18.0, 20.0, 1.0)
     after[tuple(place[:3].astype(int))] += 1
