@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import threading
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,8 +17,6 @@ from lethe.archive.names import check_file_path, check_resource_label
 from lethe.archive.problem import Problem
 
 _CHUNK = 1 << 20
-_SYNC_EVERY = 64 << 20
-_MOST_VECTORS = 512
 LARGE = 16 << 20
 """From this size on the digest of an upload may be put off, in bytes."""
 
@@ -54,8 +50,6 @@ class Receiver:
         self._left = LARGE if put_off else None
         self.path = ctx.store.temporary()
         self.size = 0
-        self._synced = 0
-        self._syncing: threading.Thread | None = None
         self._digest = hashlib.md5(usedforsecurity=False)
         self._stream: BinaryIO | None = None
         self._kept = False
@@ -64,60 +58,38 @@ class Receiver:
         self._stream = self.path.open("xb", buffering=0)
         return self
 
-    def write(self, *pieces: bytes | bytearray | memoryview) -> None:
-        """Append bytes; the disk is asked to keep up meanwhile, so that little is left to do at the end."""
+    def write(self, piece: bytes | bytearray | memoryview) -> None:
+        """Append bytes."""
         if self._stream is None:
             raise Problem(500)
-        for piece in pieces:
-            self._hash(piece)
-        views = [memoryview(piece) for piece in pieces if len(piece)]
-        while views:
-            written = os.writev(self._stream.fileno(), views[:_MOST_VECTORS])
-            self.size += written
-            while views and written >= len(views[0]):
-                written -= len(views.pop(0))
-            if views:
-                views[0] = views[0][written:]
-        if self.size - self._synced >= _SYNC_EVERY and (
-            self._syncing is None or not self._syncing.is_alive()
-        ):
-            self._synced = self.size
-            self._syncing = threading.Thread(target=_sync, args=(self._stream.fileno(),), name="sync")
-            self._syncing.start()
-
-    def _hash(self, piece: bytes | bytearray | memoryview) -> None:
         if self._left is not None:
             self._left -= len(piece)
-            if self._left < 0:
-                return
-        self._digest.update(piece)
+        if self._left is None or self._left >= 0:
+            self._digest.update(piece)
+        rest = memoryview(piece)
+        while rest:
+            written = self._stream.write(rest) or 0
+            self.size += written
+            rest = rest[written:]
 
     def finish(self) -> tuple[Path, int, str]:
         """Make the file durable; return its path, size in bytes and md5 in lower hex (empty if put off)."""
         if self._stream is None:
             raise Problem(500)
-        self._wait()
         os.fsync(self._stream.fileno())
         self._kept = True
         put_off = self._left is not None and self._left < 0
         return self.path, self.size, "" if put_off else self._digest.hexdigest()
 
-    def _wait(self) -> None:
-        if self._syncing is not None:
-            self._syncing.join()
-
     def __exit__(self, *_: object) -> None:
-        self._wait()
+        self.close()
+
+    def close(self) -> None:
+        """Close the temporary file, and remove it unless `finish` was called."""
         if self._stream is not None:
             self._stream.close()
         if not self._kept:
             self.path.unlink(missing_ok=True)
-
-
-def _sync(descriptor: int) -> None:
-    """Write back what was written so far; the fsync at the end answers for failures."""
-    with suppress(OSError):
-        os.fdatasync(descriptor)
 
 
 def receive(ctx: Context, source: BinaryIO | Path) -> tuple[Path, int, str]:

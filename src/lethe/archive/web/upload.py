@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +14,6 @@ from lethe.archive.content import Receiver
 from lethe.archive.context import Context
 from lethe.archive.problem import Problem
 
-_GATHER = 1 << 20
-_AHEAD = 8
 _MOST_FIELD = 1 << 16
 
 
@@ -57,9 +53,7 @@ async def receive(ctx: Context, request: Request) -> Upload:
     upload = Upload()
     try:
         if kind == b"multipart/form-data":
-            sink = _Form(ctx, upload, options.get(b"boundary", b""))
-            await _feed(request, sink.write)
-            await to_thread.run_sync(sink.finish)
+            await _form(_Form(ctx, upload, options.get(b"boundary", b"")), request)
         else:
             await _raw(ctx, request, upload)
     except ClientDisconnect:
@@ -71,75 +65,28 @@ async def receive(ctx: Context, request: Request) -> Upload:
     return upload
 
 
+# A piece is written where it arrives: the page cache takes it faster than another thread would. Waiting for
+# the disk (fsync) is worth a thread.
+
+
 async def _raw(ctx: Context, request: Request, upload: Upload) -> None:
-    receiver = Receiver(ctx, put_off=True)
-    with receiver:
-        await _feed(request, lambda pieces: receiver.write(*pieces))
+    with Receiver(ctx, put_off=True) as receiver:
+        async for piece in request.stream():
+            receiver.write(piece)
         if receiver.size:
             path, size, md5 = await to_thread.run_sync(receiver.finish)
             upload.files.append(Received("", path, size, md5))
 
 
-class _Lane:
-    """Gives pieces to a sink in a worker thread, in order, a few pieces behind whoever feeds it."""
-
-    def __init__(self, sink: Callable[[list[bytes]], None]) -> None:
-        self._sink = sink
-        self._queue: asyncio.Queue[list[bytes] | None] = asyncio.Queue(_AHEAD)
-        self._task = asyncio.ensure_future(self._run())
-
-    async def put(self, pieces: list[bytes] | None) -> None:
-        """Hand pieces over; raise what the sink raised for earlier ones."""
-        if self._queue.full() or self._task.done():
-            giving = asyncio.ensure_future(self._queue.put(pieces))
-            await asyncio.wait({giving, self._task}, return_when=asyncio.FIRST_COMPLETED)
-            if self._task.done():
-                giving.cancel()
-                self._task.result()
-        else:
-            self._queue.put_nowait(pieces)
-
-    async def end(self) -> None:
-        """Wait until every piece is through."""
-        await self.put(None)
-        await self._task
-
-    async def _run(self) -> None:
-        ended = False
-        while not ended:
-            waiting = [await self._queue.get()]
-            while not self._queue.empty():
-                waiting.append(self._queue.get_nowait())
-            ended = waiting[-1] is None
-            pieces = [piece for several in waiting if several is not None for piece in several]
-            if pieces:
-                await to_thread.run_sync(self._sink, pieces)
-
-
-async def _feed(request: Request, sink: Callable[[list[bytes]], None]) -> None:
-    """Give a body to a sink that works while the next pieces arrive."""
-    lane = _Lane(sink)
+async def _form(form: _Form, request: Request) -> None:
     try:
-        async for pieces in _gathered(request):
-            await lane.put(pieces)
+        async for piece in request.stream():
+            form.write(piece)
+            if form.whole:
+                await to_thread.run_sync(form.keep)
+        form.finish()
     finally:
-        (ending,) = await asyncio.gather(lane.end(), return_exceptions=True)
-    if ending is not None:
-        raise ending
-
-
-async def _gathered(request: Request) -> AsyncIterator[list[bytes]]:
-    """Yield the body in lists of about 1 MiB, uncopied, so that few hops to a worker thread are needed."""
-    gathered, size = list[bytes](), 0
-    async for piece in request.stream():
-        if piece:
-            gathered.append(piece)
-            size += len(piece)
-        if size >= _GATHER:
-            yield gathered
-            gathered, size = [], 0
-    if gathered:
-        yield gathered
+        form.drop()
 
 
 class _Form:
@@ -152,6 +99,7 @@ class _Form:
         self._name, self._file_name = "", ""
         self._text = bytearray()
         self._receiver: Receiver | None = None
+        self.whole: list[tuple[str, Receiver]] = []
         self._done = False
         if not boundary:
             raise Problem(400, "The multipart body has no boundary.")
@@ -169,28 +117,33 @@ class _Form:
             },
         )
 
-    def write(self, pieces: list[bytes]) -> None:
-        """Take pieces of the body."""
+    def write(self, piece: bytes) -> None:
+        """Take a piece of the body; files that ended in it lie in `whole`."""
         try:
-            for piece in pieces:
-                self._parser.write(piece)
+            self._parser.write(piece)
         except FormParserError:
-            self._drop()
             raise Problem(400, "The multipart body is broken.") from None
-        except BaseException:
-            self._drop()
-            raise
+
+    def keep(self) -> None:
+        """Make the files in `whole` durable."""
+        while self.whole:
+            name, receiver = self.whole[0]
+            path, size, md5 = receiver.finish()
+            self._upload.files.append(Received(name, path, size, md5))
+            receiver.close()
+            del self.whole[0]
 
     def finish(self) -> None:
         """Say that the body has ended."""
         if not self._done:
-            self._drop()
             raise Problem(400, "The multipart body is broken.")
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Remove the temporary copies of files that did not end."""
+        for _, receiver in self.whole:
+            receiver.close()
         if self._receiver is not None:
-            self._receiver.__exit__(None, None, None)
-            self._receiver = None
+            self._receiver.close()
 
     def _begin(self) -> None:
         self._headers = {}
@@ -226,9 +179,8 @@ class _Form:
         if self._receiver is None:
             self._upload.fields[self._name] = self._text.decode(errors="replace")
             return
-        path, size, md5 = self._receiver.finish()
-        self._drop()
-        self._upload.files.append(Received(self._file_name, path, size, md5))
+        self.whole.append((self._file_name, self._receiver))
+        self._receiver = None
 
     def _finished(self) -> None:
         self._done = True
