@@ -108,7 +108,7 @@ def _convert(
     planes = Planes(instances)
     with (
         Run([i.path for i in ordered], work, scaling_varies=len(scalings) > 1) as run,
-        Packer(stack, planes) as packer,
+        Packer(stack, planes, ready) as packer,
     ):
         try:
             found_images = run.images()
@@ -133,7 +133,7 @@ def _convert(
                 )
                 for name, image in images.items()
             }
-            report = compare(stack, images, affines, packer.plane, instances=len(instances))
+            report = compare(stack, images, affines, planes, instances=len(instances))
     report = replace(
         report, images=[replace(image, crc32=sums[image.name].result()) for image in report.images]
     )

@@ -5,9 +5,8 @@ The same bytes come out whoever compressed what when: a block follows from its c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
 from dataclasses import dataclass
-from typing import IO
 
 from isal import isal_zlib
 
@@ -15,6 +14,7 @@ _LEVEL = 1
 _RAW = -15  # window bits: deflate without a container
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # neither time nor name
 _END = b"\x03\0"  # an empty last block
+_MOST_PLAIN = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,17 @@ def compress(content: bytes | memoryview) -> Block:
     return Block(data, len(content), crc32(content))
 
 
-def write(stream: IO[bytes], blocks: Iterable[tuple[Block, bytes | memoryview]]) -> int:
-    """Write blocks, each with its content, as one gzip file.
+def beginning(content: bytes) -> bytes:
+    """Return the beginning of a file, up to a first block that holds `content` as it is.
 
-    Returns
-    -------
-    int
-        CRC-32 of the whole content, as the file itself keeps it.
+    The length follows from that of the content, so that the rest of the file can be written before it.
     """
-    stream.write(_HEAD)
-    crc, size = 0, 0
-    for block, content in blocks:
-        stream.write(block.data)
-        crc, size = crc32(content, crc), size + block.size
-    stream.write(_END + crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little"))
-    return crc
+    if len(content) > _MOST_PLAIN:
+        raise ValueError("longer than a block that is not compressed")
+    length = len(content)
+    return _HEAD + struct.pack("<BHH", 0, length, length ^ _MOST_PLAIN) + content
+
+
+def ending(crc: int, size: int) -> bytes:
+    """Return the end of a file whose whole content has this CRC-32 and length."""
+    return _END + struct.pack("<II", crc, size & 0xFFFFFFFF)

@@ -51,7 +51,8 @@ _HEADER = np.dtype(
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
 # Fields that can carry a comment, a time or a name.
 _TEXT_FIELDS = ("descrip", "aux_file", "intent_name", "db_name", "data_type")
-_VOXELS_FROM = 352
+HEAD_BYTES = 352
+"""Bytes before the voxels of a file without extensions."""
 _SIZES = {_HEADER.itemsize.to_bytes(4, "little"): "<", _HEADER.itemsize.to_bytes(4, "big"): ">"}
 
 
@@ -126,12 +127,12 @@ def clean_head(image: Nifti, affine: NDArray[np.float64] | None = None) -> bytes
     header = image.header.copy()
     for name in _TEXT_FIELDS:
         header[name] = b""
-    header["vox_offset"] = _VOXELS_FROM
+    header["vox_offset"] = HEAD_BYTES
     if affine is not None:
         header["srow"], header["sform_code"], header["qform_code"] = affine[:3], 1, 0
         header["quatern"] = header["qoffset"] = 0
         header["pixdim"][:4] = [1.0, *np.linalg.norm(affine[:3, :3], axis=0)]
-    return header.tobytes() + b"\0" * (_VOXELS_FROM - _HEADER.itemsize)
+    return header.tobytes() + b"\0" * (HEAD_BYTES - _HEADER.itemsize)
 
 
 def _affine(header: NDArray[Any]) -> NDArray[np.float64]:

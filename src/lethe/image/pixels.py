@@ -17,21 +17,21 @@ from lethe.image.mosaic import tiles_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_MOST_KEPT = 256 << 20  # bytes of planes read ahead
 _REMEDY = "Send the series again."
 
 
 class _Own(threading.local):
-    """What each thread has for itself: memory to read planes into."""
+    """What each thread has for itself: memory that every plane is read into."""
 
     room: NDArray[Any] | None = None
+    turned: NDArray[Any] | None = None
 
 
 class Planes:
     """The stored values of a series, plane by plane, for several threads at once.
 
-    Uncompressed planes are read from their place in the file each time; objects that need a decoder are
-    decoded once and kept.
+    Uncompressed planes are read from their place in the file each time: that is quicker than keeping them,
+    as the system must clear memory that it hands out. Objects that need a decoder are decoded once and kept.
 
     Parameters
     ----------
@@ -44,56 +44,36 @@ class Planes:
         self._decoded: dict[Path, NDArray[Any]] = {}
         self._decoding = threading.Lock()
         self._own = _Own()
-        # One piece of memory: the system hands out a large one faster than many small ones.
-        size = sum(instance.rows * instance.columns * 4 * instance.declared_frames for instance in instances)
-        self._room = np.empty(min(size, _MOST_KEPT), np.uint8)
-        self._taken, self._taking = 0, threading.Lock()
-        self._kept: dict[tuple[Path, int], NDArray[Any]] = {}
 
     def __call__(self, frame: Frame) -> NDArray[Any]:
-        """Return the stored values of a frame, shape (rows, columns); kept ones are given away once.
+        """Return the stored values of a frame, shape (rows, columns), until this thread asks again.
 
         Raises
         ------
         Refused
             See `read_pixels`.
         """
-        kept = self._kept.pop((frame.path, frame.index), None)
-        return self._read(frame) if kept is None else kept[::-1]
-
-    def turned(self, frame: Frame) -> NDArray[Any]:
-        """Return the values as the converter stores them: last row first, little endian, contiguous.
-
-        They are kept for the call that asks for them next, as long as there is room.
-        """
-        plane = self._read(frame, again=True)[::-1]
-        dtype = plane.dtype.newbyteorder("<")
-        with self._taking:
-            start, end = self._taken, self._taken + plane.nbytes
-            if end > self._room.size:
-                return np.ascontiguousarray(plane, dtype)
-            self._taken = end
-        turned = self._room[start:end].view(dtype).reshape(plane.shape)
-        turned[:] = plane
-        self._kept[frame.path, frame.index] = turned
-        return turned
-
-    def _read(self, frame: Frame, *, again: bool = False) -> NDArray[Any]:
-        """Return a plane; `again`: in memory that the thread's next reading uses again."""
         instance = self._instances[frame.path]
         if instance.pixels is not None and not instance.mosaic:
-            shape, dtype = (1, instance.rows, instance.columns), instance.pixels.dtype
-            room = self._own.room if again else None
-            if room is None or room.shape != shape or room.dtype.str != dtype:
-                room = np.empty(shape, dtype)
-            if again:
-                self._own.room = room
+            shape, dtype = (1, instance.rows, instance.columns), np.dtype(instance.pixels.dtype)
+            room = self._own.room
+            if room is None or room.shape != shape or room.dtype != dtype:
+                room = self._own.room = np.empty(shape, dtype)
             plane: NDArray[Any] = _native(instance, instance.pixels, frame.index, room)[0]
             return plane
         with self._decoding:  # pydicom's warnings cannot be held back in two threads at once
             if frame.path not in self._decoded:
                 self._decoded[frame.path] = read_pixels(instance)
         return np.asarray(self._decoded[frame.path][frame.index])
+
+    def turned(self, frame: Frame) -> NDArray[Any]:
+        """Return the values as the converter stores them: last row first, little endian, contiguous."""
+        plane = self(frame)[::-1]
+        dtype, room = plane.dtype.newbyteorder("<"), self._own.turned
+        if room is None or room.shape != plane.shape or room.dtype != dtype:
+            room = self._own.turned = np.empty(plane.shape, dtype)
+        room[:] = plane
+        return room
 
 
 def read_pixels(instance: Instance) -> NDArray[Any]:
