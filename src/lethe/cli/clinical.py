@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from lethe.cli import clinical_upload
-from lethe.cli._output import Output, Printed
+from lethe.cli._output import Output, Printed, show_facts
 from lethe.clinical import (
     PRID,
     Dictionary,
@@ -157,7 +157,7 @@ def link(
         write_table(linked, to / "table.csv", 0o600)
         write_noise_key(to / "noise.key", intake.noise_key)
         write_json(to / "excluded.json", chosen.as_dict(ruleset), 0o600)
-    _show(
+    show_facts(
         {
             "rows": len(linked),
             "columns": len(linked.columns),
@@ -257,13 +257,6 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise Misconfigured("folder", "The output folder is a file.") from None
-
-
-def _show(values: dict[str, Any], output: Output) -> None:
-    if output is Output.JSON:
-        typer.echo(json.dumps(values, indent=2, sort_keys=True))
-    else:
-        typer.echo(", ".join(f"{name} {value}" for name, value in values.items()))
 
 
 def _show_report(report: ScrambleReport) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from lethe.cli._output import Output, Printed, show_facts
 from lethe.errors import Misconfigured, Refused
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 HELP = "Images: lane, convert, de-face, back to DICOM, check."
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
-Output = Annotated[Literal["table", "json"], typer.Option(help="How to print.")]
 Rules = Annotated[Path | None, typer.Option(help="Lane table of a project (YAML).")]
 
 
@@ -29,7 +27,7 @@ Rules = Annotated[Path | None, typer.Option(help="Lane table of a project (YAML)
 def lane(
     dicom: Annotated[Path, typer.Argument(help="Folder with the files of one series.")],
     rules: Rules = None,
-    output: Output = "table",
+    output: Printed = Output.TABLE,
 ) -> None:
     """Say which way a series takes: deface, convert, header-only or quarantine."""
     from lethe.image.convert import series_files
@@ -38,7 +36,7 @@ def lane(
 
     table = project_rules(rules) if rules else None
     decision = decide(read_evidence(series_files(dicom)), table)
-    _show(decision.as_dict(), output)
+    show_facts(decision.as_dict(), output)
 
 
 @app.command(epilog="Example: lethe image convert study/head nifti/")
@@ -46,7 +44,7 @@ def convert(
     dicom: Annotated[Path, typer.Argument(help="Folder with the files of one series.")],
     out: Annotated[Path, typer.Argument(help="New or empty folder for image.nii.gz and image.json.")],
     rules: Rules = None,
-    output: Output = "table",
+    output: Printed = Output.TABLE,
     dry_run: Annotated[bool, typer.Option(help="Convert and check, but keep nothing.")] = False,
 ) -> None:
     """Convert a series to NIfTI if its lane allows, and prove that nothing was lost."""
@@ -59,7 +57,7 @@ def convert(
     facts: dict[str, object] = {**result.lane.as_dict(), "files": [path.name for path in result.files]}
     if result.conservation is not None:
         facts["conservation"] = result.conservation.as_dict()
-    _show(facts, output)
+    show_facts(facts, output)
 
 
 @app.command(epilog="Example: lethe image deface head.nii.gz head-defaced.nii.gz --report report.json")
@@ -76,7 +74,8 @@ def deface(
         bool,
         typer.Option(help="The images of the folder share scanner coordinates: the best helps the others."),
     ] = False,
-    output: Output = "table",
+    output: Printed = Output.TABLE,
+    dry_run: Annotated[bool, typer.Option(help="De-face and judge, but keep nothing.")] = False,
 ) -> None:
     """Remove the face from a CT or MR image; exit code 4 and no image when it cannot be trusted.
 
@@ -84,24 +83,30 @@ def deface(
     """
     from lethe.image.deface import deface_file, images_of_folder
 
-    if source.is_dir():
-        images = images_of_folder(
-            source,
-            target,
-            same_frame=same_frame,
-            modality=modality,
-            masks=mask_out,
-            pictures=pictures,
-            reports=report,
-        )
-        _deface_session(images, output)
-        return
-    if same_frame:
+    if same_frame and not source.is_dir():
         raise Misconfigured(
             "one-image", "One image has no others to share with.", remedy="Name the folder of the session."
         )
-    outcome = deface_file(source, target, modality=modality, mask=mask_out, pictures=pictures, report=report)
-    _show(outcome.as_dict(), output)
+    with tempfile.TemporaryDirectory(prefix="lethe-") as thrown_away:
+        if dry_run:
+            target, mask_out, pictures, report = Path(thrown_away) / target.name, None, None, None
+        if source.is_dir():
+            images = images_of_folder(
+                source,
+                target,
+                same_frame=same_frame,
+                modality=modality,
+                masks=mask_out,
+                pictures=pictures,
+                reports=report,
+            )
+            _deface_session(images, output)
+            return
+        with _busy("de-facing"):
+            outcome = deface_file(
+                source, target, modality=modality, mask=mask_out, pictures=pictures, report=report
+            )
+    show_facts(_told(outcome.as_dict(), output), output)
     if outcome.verdict == "fail":
         raise Refused(
             "deface-failed",
@@ -110,7 +115,26 @@ def deface(
         )
 
 
-def _deface_session(images: Sequence[SessionImage], output: str) -> None:
+def _told(report: dict[str, Any], output: Output) -> dict[str, Any]:
+    """Return the report as it is for programs, and in words for people."""
+    from lethe.image.deface.words import readable
+
+    if output is Output.JSON:
+        return report
+    told: dict[str, Any] = {
+        "verdict": report["verdict"],
+        "reasons": [" ".join((*_sentences(reason), f"({reason['code']})")) for reason in report["reasons"]],
+    }
+    return told | readable(report.get("measures", {}))
+
+
+def _sentences(reason: Mapping[str, str]) -> Iterator[str]:
+    yield reason["sentence"]
+    if reason.get("remedy"):
+        yield reason["remedy"]
+
+
+def _deface_session(images: Sequence[SessionImage], output: Output) -> None:
     from rich.progress import Progress
 
     from lethe.image.deface import deface_session
@@ -118,7 +142,7 @@ def _deface_session(images: Sequence[SessionImage], output: str) -> None:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("de-facing", total=2 * len(images))
         results = deface_session(images, progress=lambda: progress.advance(task))
-    _show({result.image.source.name: result.as_dict() for result in results}, output)
+    show_facts({result.image.source.name: _told(result.as_dict(), output) for result in results}, output)
     if any(result.report is None or result.report.verdict == "fail" for result in results):
         raise Refused(
             "deface-failed",
@@ -133,7 +157,7 @@ def rebuild(
     images: Annotated[Path, typer.Argument(help="De-faced NIfTI image, or the folder with all of them.")],
     out: Annotated[Path, typer.Argument(help="New or empty folder for the new objects.")],
     qc: Annotated[Path, typer.Option(help="What deface reported: verdict, mask, provenance.")],
-    output: Output = "table",
+    output: Printed = Output.TABLE,
     dry_run: Annotated[bool, typer.Option(help="Rebuild and check, but keep nothing.")] = False,
 ) -> None:
     """Put de-faced images back into DICOM objects of the kind they came from."""
@@ -144,14 +168,14 @@ def rebuild(
         clearance = cleared(found, qc)
         with _target(out, dry_run=dry_run) as folder:
             rebuilt = rebuild_series(dicom, found, folder, method=clearance.method, masks=clearance.masks)
-    _show({"verdict": clearance.verdict, **rebuilt.as_dict()}, output)
+    show_facts({"verdict": clearance.verdict, **rebuilt.as_dict()}, output)
 
 
 @app.command(epilog="Example: lethe image check study/head --sheet sheet.png --output json")
 def check(
     dicom: Annotated[Path, typer.Argument(help="Folder with the files of one series.")],
     sheet: Annotated[Path | None, typer.Option(help="Write a picture with twelve slices.")] = None,
-    output: Output = "table",
+    output: Printed = Output.TABLE,
 ) -> None:
     """Grade a series: header, slices, noise, sharpness, motion."""
     from lethe.files import write_bytes
@@ -160,7 +184,7 @@ def check(
     report = check_series(dicom)
     if sheet is not None and report.sheet is not None:
         write_bytes(sheet, report.sheet)
-    _show(report.as_dict(), output)
+    show_facts(report.as_dict(), output)
 
 
 @contextmanager
@@ -192,15 +216,3 @@ def _busy(what: str) -> Iterator[None]:
     """Show on a terminal that work goes on."""
     with Console(stderr=True).status(f"{what} ..."):
         yield
-
-
-def _show(facts: Mapping[str, object], output: str) -> None:
-    console = Console()
-    if output == "json":
-        console.print_json(json.dumps(facts, sort_keys=True, default=str))
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in facts.items():
-        text = json.dumps(value, default=str) if isinstance(value, (dict, list)) else str(value)
-        table.add_row(f"[bold]{name}", text)
-    console.print(table)

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from lethe.cli._output import Output, Printed
+from lethe.cli._output import Output, Printed, show_facts
 from lethe.errors import Misconfigured, Refused
 from lethe.identity import DestructionRecord, IntakeSession, Mode, Settings
 from lethe.identity.leftovers import survey
@@ -52,7 +51,7 @@ def open_session(
     taken = [prid for record in after or [] for prid in _record(record).prids]
     settings = Settings(width_bits=width_bits, mode=mode)
     session = IntakeSession.open(folder, key_file=key, settings=settings, taken=taken)
-    _show(session.status(), output)
+    show_facts(session.status(), output)
 
 
 @app.command()
@@ -77,7 +76,7 @@ def add(
     new = sum(original not in before for original in originals)
     if not dry_run:
         session.assign(originals)
-    _show({"read": len(originals), "new": new, "patients": len(session.assignments)}, output)
+    show_facts({"read": len(originals), "new": new, "patients": len(session.assignments)}, output)
 
 
 @app.command("lookup-table")
@@ -93,7 +92,7 @@ def lookup_table(
     """
     session = IntakeSession.resume(folder, key_file=key)
     session.write_lookup_table(to)
-    _show({"patients": len(session.assignments)}, output)
+    show_facts({"patients": len(session.assignments)}, output)
 
 
 @app.command()
@@ -102,7 +101,7 @@ def status(folder: Folder, key: Key, output: Printed = Output.TABLE) -> None:
 
     Example: lethe intake status session --key stroke.key --output json
     """
-    _show(IntakeSession.resume(folder, key_file=key).status(), output)
+    show_facts(IntakeSession.resume(folder, key_file=key).status(), output)
 
 
 @app.command()
@@ -119,14 +118,14 @@ def seal(
     """
     session = IntakeSession.resume(folder, key_file=key)
     if dry_run:
-        _show({**session.status(), "would_destroy": "link, key, lookup tables"}, output)
+        show_facts({**session.status(), "would_destroy": "link, key, lookup tables"}, output)
         return
     if not yes and not session.sealed:
         if not sys.stdin.isatty():
             raise Misconfigured("seal", "Sealing cannot be undone.", remedy="Confirm it with --yes.")
         typer.confirm("Nothing can be added to these patients afterwards. Seal?", abort=True)
     record = session.seal()
-    _show(
+    show_facts(
         {name: record.as_dict()[name] for name in ("session", "sealed", "patients", "lookup_tables")}, output
     )
 
@@ -159,7 +158,7 @@ def promote(
         check_promotion(source, wanted, target)
     else:
         give_new(source, wanted, target)
-    _show({"cases": len(wanted), "new": len(target.assignments) - before}, output)
+    show_facts({"cases": len(wanted), "new": len(target.assignments) - before}, output)
 
 
 @app.command()
@@ -195,16 +194,6 @@ def _record(path: Path) -> DestructionRecord:
     if not path.is_file():
         raise Misconfigured("no-record", "The destruction record does not exist.")
     return DestructionRecord.load(path)
-
-
-def _show(values: dict[str, Any], output: Output) -> None:
-    if output is Output.JSON:
-        typer.echo(json.dumps(values, indent=2, sort_keys=True))
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in values.items():
-        table.add_row(name.replace("_", " "), str(value))
-    Console().print(table)
 
 
 def _show_survey(result: dict[str, Any]) -> None:
