@@ -58,8 +58,9 @@ class Matcher:
             if not original.strip():
                 raise Misconfigured("original-empty", f"Entry {index + 1} of the originals is empty.")
             for text, step in _forms(original.strip()):
-                token = len(original.strip()) < _TOKEN_BELOW
-                found.setdefault(text, _Pattern(text, index, _anchor(text), step, token))
+                if text not in found:  # most forms of plain text are the same bytes
+                    token = len(original.strip()) < _TOKEN_BELOW
+                    found[text] = _Pattern(text, index, _anchor(text), step, token)
         self.longest = max(map(len, found), default=1)
         self._short = [p for p in found.values() if len(p.text) < _ANCHOR]
         self._by_gram: dict[int, list[_Pattern]] = {}
