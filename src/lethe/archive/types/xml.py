@@ -21,7 +21,8 @@ def write(tree: Tree, site: str = "") -> bytes:
     root = etree.Element(f"{{{NAMESPACES[prefix]}}}{tree.type.element or name}", nsmap=_NS)
     root.set(f"{{{XSI}}}schemaLocation", f"{NAMESPACES[prefix]} {site}/xapi/schemas/{prefix}")
     _fill(root, tree)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    body: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=False, pretty_print=True)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body
 
 
 def _fill(element: etree._Element, tree: Tree) -> None:

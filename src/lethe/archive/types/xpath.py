@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ def segments(path: str) -> list[tuple[str, str]]:
 def split_type(path: str) -> tuple[XsiType | None, str]:
     """Split ``xnat:subjectData/note`` into its type (None if there is no prefix) and the path below."""
     head, _, rest = path.partition("/")
-    return (type_of(head.partition("[")[0]), rest) if ":" in head else (None, path)
+    name = head.partition("[")[0]
+    return (type_of(name), rest) if ":" in name else (None, path)
 
 
 def locate(xsi_type: XsiType, path: str) -> Spot | None:
@@ -148,6 +150,8 @@ def checked(node: Node, value: str) -> str:
                 _limited(node, float(value))
                 return str(int(float(value))) if float(value) == int(float(value)) else _bad(node)
             case "float":
+                if not math.isfinite(float(value)):  # JSON has no word for these
+                    _bad(node)
                 _limited(node, float(value))
                 return repr(float(value))
             case "dateTime":
@@ -224,7 +228,7 @@ SHORTCUTS = {**SHORTCUTS, "assessor": SHORTCUTS["experiment"]}
 def find(kind: str, xsi_type: XsiType, name: str) -> Spot | None:
     """Find a field by short name, by typed path or by bare path."""
     prefix, path = split_type(name)
-    if prefix is None and ":" in name.partition("/")[0]:
+    if prefix is None and ":" in re.split(r"[/\[]", name, maxsplit=1)[0]:
         return None
     short = SHORTCUTS[kind].get(path.lower()) if prefix is None else None
     return locate(xsi_type, short[1] if short else path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -135,8 +135,8 @@ def _parent(scope: Scope, item: Item, kind: str) -> Item | None:
     return at
 
 
-def _of(kind: str, read: Callable[[Scope, Item], str]) -> Callable[[Scope, Item], str]:
-    def column(scope: Scope, item: Item) -> str:
+def _of(kind: str, read: Callable[[Scope, Item], Any]) -> Callable[[Scope, Item], Any]:
+    def column(scope: Scope, item: Item) -> Any:
         found = _parent(scope, item, kind)
         return read(scope, found) if found is not None else ""
 
@@ -189,15 +189,23 @@ def uri(scope: Scope, item: Item) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: the name it is shown under and how its value is read."""
+    """A column: the name it is shown under and how its value is read; `scans` is the type of scan whose
+    value it shows in a list of sessions, which then has a row for each."""
 
     name: str
     read: Callable[[Scope, Item], Any]
+    scans: str = ""
 
 
 def column(kind: str, asked: str, type_name: str) -> Column | None:
     """Find a column by short name or path; None for an unknown one."""
     prefix, path = xpath.split_type(asked)
+    if prefix is not None and kind == "experiment" and is_a(prefix.name, "xnat:imageScanData"):
+        below = column("scan", asked, prefix.name)
+        return below and Column(asked.lower(), below.read, prefix.name)
+    if prefix is not None and kind not in {"project", "subject"} and prefix.name == "xnat:subjectData":
+        above = column("subject", asked, prefix.name)
+        return above and Column(asked, _of("subject", above.read))
     last = path.replace("/", "_") if prefix is not None and "/" in path else path
     computed = COMPUTED.get(last.lower())
     if computed is None and "sharing/share" in path.lower():
@@ -234,8 +242,25 @@ def listing(call: Call, kind: str, found: Sequence[Item], *, project: str | None
     else:
         found = _page(call, found)
         scope = scope_of(call.ctx, found, project)
-    rows = [{one.name: one.read(scope, item) for one in columns} for item in found]
+    if any(one.scans for one in columns):
+        rows = list(_rows_of_scans(scope, columns, found))
+    else:
+        rows = [{one.name: one.read(scope, item) for one in columns} for item in found]
     return Table([one.name for one in columns], rows)
+
+
+def _rows_of_scans(
+    scope: Scope, columns: Sequence[Column], found: Sequence[Item]
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each scan of the asked type of each session; one without for a session without."""
+    wanted = next(one.scans for one in columns if one.scans)
+    for item in found:
+        own = {one.name: "" if one.scans else one.read(scope, item) for one in columns}
+        scans = [one for one in items.children(scope.ctx, item, "scan") if is_a(one.xsi_type, wanted)]
+        for scan in scans:
+            yield own | {one.name: one.read(scope, scan) for one in columns if one.scans}
+        if not scans:
+            yield own
 
 
 def mapping(kind: str) -> Table:
@@ -256,8 +281,11 @@ def _columns(call: Call, kind: str, root: str) -> list[Column]:
     names: list[str] = []
     for name in call.query.get("columns", "DEFAULT").split(","):
         names += DEFAULTS[kind] if name == "DEFAULT" else [name.strip()]
-    if kind == "experiment" and call.query.get("xsiType") and "columns" not in call.query:
-        names += ["subject_ID", "subject_label"]
+    asked = "columns" in call.query
+    if kind == "experiment" and call.query.get("xsiType"):
+        names += ["xsiType"] if asked else ["subject_ID", "subject_label"]
+    if asked and kind in {"project", "subject", "experiment"}:
+        names.append("ID")
     columns: dict[str, Column] = {}
     for name in [*names, "URI"]:
         made = column(kind, name, root) if name else None
@@ -272,7 +300,7 @@ def _filters(call: Call, kind: str, root: str) -> list[Callable[[Scope, Item], b
         if name.lower() in RESERVED or not value:
             continue
         made = column(kind, name, root)
-        if made is not None:
+        if made is not None and not made.scans:
             tests.append(_test(made, value))
     return tests
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
 from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from lethe.archive import access, content, digests, items, workflows
 from lethe.archive.model import FileEntry, Item, Resource
@@ -22,6 +24,7 @@ from lethe.governance.roles import Right
 
 PACKED = frozenset({"zip", "tar", "tar.gz"})
 """Formats in which many files come in one answer."""
+_RANGE = re.compile(r"(\d+)-(\d*)|-\d+")
 _NO_FILE = "Unable to find catalog entry for given uri."
 
 
@@ -103,10 +106,35 @@ def _send(resource: Resource, call: Call, entry: FileEntry) -> Response:
     kind = guessed if guessed and not packing else "application/octet-stream"
     if kind in {"text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml"}:
         kind = "application/octet-stream"  # nothing that a browser would run in our origin
-    inline = kind.startswith("image/")
-    return FileResponse(
-        path, media_type=kind, filename=name, content_disposition_type="inline" if inline else "attachment"
+    tag = f'"{entry.pk:x}-{entry.size:x}-{round(entry.created * 1000):x}"'
+    known = {one.strip().removeprefix("W/") for one in call.headers.get("if-none-match", "").split(",")}
+    if {tag, "*"} & known:
+        return Response(status_code=304, headers={"ETag": tag})
+    serving = FileResponse if _is_range(call.headers.get("range", "")) else _Whole
+    return serving(
+        path,
+        media_type=kind,
+        headers={"ETag": tag},
+        filename=name,
+        content_disposition_type="inline" if kind.startswith("image/") else "attachment",
     )
+
+
+def _is_range(text: str) -> bool:
+    """Return whether a ``Range`` header is one that can be followed; any other is passed over."""
+    unit, _, wanted = text.partition("=")
+    pairs = [_RANGE.fullmatch(one.strip()) for one in wanted.split(",")]
+    return unit == "bytes" and all(
+        pair is not None and (not pair[1] or not pair[2] or int(pair[1]) <= int(pair[2])) for pair in pairs
+    )
+
+
+class _Whole(FileResponse):
+    """A file sent whole, whatever a ``Range`` that is none asks for."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def entries(call: Call, found: Target) -> list[tuple[Item, Resource, FileEntry]]:

@@ -25,10 +25,18 @@ from lethe.archive.web.sessions import Sessions
 from lethe.errors import Misconfigured, Outcome, Quarantined, Unavailable
 
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _PREFIX = re.compile(
     r"/(?:data|REST)(?:/archive(?=/(?:projects|subjects|experiments|scan_types|scanners|investigators)(?:/|$))|(?=/|$))"
 )
-_WITHOUT_LOGIN = ("/data/JSESSION", "/data/services/auth", "/data/version", "/xapi/siteConfig/buildInfo")
+_WITHOUT_LOGIN = (
+    "/data/JSESSION",
+    "/data/services/auth",
+    "/data/version",
+    *(f"/xapi/siteConfig/{key}" for key in ("buildInfo", "siteId", "siteUrl", "siteHome", "siteLogoPath")),
+)
+_WITH_FOLDERS = frozenset({"projects", "subjects", "experiments", "user"})
+"""First words below ``/data`` whose addresses may end in a folder of files."""
 _LOGGED_WORDS = frozenset(
     [
         "data",
@@ -171,16 +179,22 @@ def _words(scope: Scope) -> list[str]:
     root = scope.get("root_path", "").encode()
     if root and raw.startswith(root):
         raw = raw[len(root) :]
+    raw = b"/" + raw.lstrip(b"/")
     try:
         words = [unquote_to_bytes(word).decode() for word in raw.split(b"/")[1:]]
     except UnicodeDecodeError:
         raise Problem(400, "The URL is not encoded rightly.") from None
-    if any(word in {".", ".."} or "\x00" in word for word in words):
-        raise Problem(400, "The URL names a folder above.")
+    if any(word in {".", ".."} or _CONTROL.search(word) for word in words):
+        raise Problem(400, "The URL names a folder above or has a control character.")
     path = _PREFIX.sub("/data", "/" + "/".join(words), count=1) if words[0] in {"data", "REST"} else None
     if path is not None:
         cut = 2 if len(words) > 2 and words[1] == "archive" and not path.startswith("/data/archive") else 1
         words = ["data", *words[cut:]]
+    elif words[0] == "xapi":
+        path = "/" + "/".join(words)
+    if path is not None:
+        if len(words) > 2 and not words[-1] and (words[0] == "xapi" or words[1] not in _WITH_FOLDERS):
+            words, path = words[:-1], path.removesuffix("/")
         scope["path"] = path
         scope["raw_path"] = path.encode()
     return words

@@ -118,7 +118,7 @@ def put_item(call: Call, address: Address) -> Response:
             item, made = _put_part(call, address, collection, name, wanted)
         _check_unchanged(call, item, made)
         if not made and _renames(call, item, wanted, address):
-            return answers.text(item.id)
+            return answers.text("")
         if made:
             _check_new_id(call, item, wanted)
         _store(call, item, wanted)

@@ -20,6 +20,8 @@ from lethe.governance.roles import Right
 
 SITE_ROLES = ("Administrator", "DataManager", "ALL_DATA_ADMIN", "ALL_DATA_ACCESS", "Bulk",
               "CustomFormManager", "ContainerManager", "Privileged", "non_expiring")  # fmt: skip
+ALL_DATA = frozenset({"ALL_DATA_ADMIN", "ALL_DATA_ACCESS"})
+"""Groups that hold for every project of the site."""
 _NAMES = {"firstName": "first_name", "lastName": "last_name", "email": "email", "enabled": "enabled",
           "verified": "verified", "password": "password"}  # fmt: skip
 
@@ -234,10 +236,13 @@ def _groups(call: Call, names: dict[str, str]) -> Response:
     rows = call.ctx.store.read().execute(
         "SELECT project, role FROM membership WHERE login = ? ORDER BY project", (user.login,)
     )  # fmt: skip
-    return answers.as_json([f"{row['project']}_{row['role']}" for row in rows])
+    everywhere = sorted(ALL_DATA & user.site_roles)
+    return answers.as_json([*everywhere, *(f"{row['project']}_{row['role']}" for row in rows)])
 
 
 def _set_group(call: Call, names: dict[str, str], group: str) -> Response:
+    if group in ALL_DATA:
+        return _set_role(call, _user_for_admin(call, names), group)
     name, _, role = group.rpartition("_")
     project = items.find_project(call.ctx, name)
     if project is None or role not in {"owner", "member", "collaborator"}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from xml.sax.saxutils import quoteattr
 
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from lethe.archive import access, content, digests, workflows
@@ -49,8 +50,7 @@ def catalog(call: Call, resource: Resource) -> bytes:
     kind = "DCMCatalog" if resource.format == "DICOM" or resource.label == "DICOM" else "Catalog"
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<cat:{kind} ID="{resource.pk}" xmlns:cat="http://nrg.wustl.edu/catalog" '
-        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">',
+        f'<cat:{kind} ID="{resource.pk}" xmlns:cat="http://nrg.wustl.edu/catalog">',
         "<cat:entries>",
     ]
     for entry in digests.settled(call.ctx, content.list_files(call.ctx, resource)):
@@ -87,11 +87,9 @@ def put_resource(call: Call, address: Address) -> Response:
 
 def post_resource(call: Call, address: Address) -> Response:
     """Answer ``POST .../resources`` with a form that holds ``xnat:resourceCatalog/label``."""
-    names = ("xnat:resourceCatalog/label", "label")
-    label = next(
-        (call.form.get(n) or call.query.get(n) for n in names if call.form.get(n) or call.query.get(n)), ""
-    )
-    address.tail = [*address.tail[:1], str(label)]
+    said = {name.removeprefix("xnat:resourceCatalog/"): value for name, value in call.values()}
+    call.query = QueryParams({**said, "tags": said.get("tags/tag", said.get("tags", ""))})
+    address.tail = [*address.tail[:1], said.get("label", "")]
     return put_resource(call, address)
 
 

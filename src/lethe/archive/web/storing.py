@@ -87,7 +87,9 @@ def _incoming(call: Call, found: Target, upload: Upload) -> list[Incoming]:
     ready: list[Incoming] = []
     try:
         for one in upload.files:
-            name = found.path or one.name.replace("\\", "/").rsplit("/", 1)[-1]
+            name = one.name.replace("\\", "/").rsplit("/", 1)[-1]
+            if found.path:
+                name = f"{found.path}/{name}" if call.folder and name else found.path
             if (call.flag("extract") and name.lower().endswith(_PACKED)) or (
                 call.flag("extract") and not name
             ):

@@ -106,7 +106,7 @@ def _site(call: Call, names: dict[str, str]) -> Response:
         for key, value in (_document(call) if not call.form else call.form).items():
             _set(call, key, value)
         return answers.text("")
-    return answers.as_json(call.ctx.settings.all())
+    return answers.as_json({**call.ctx.settings.all(), "siteUrl": _shown(call, "siteUrl")})
 
 
 def _document(call: Call) -> dict[str, Any]:
@@ -134,21 +134,35 @@ def _property(call: Call, names: dict[str, str]) -> Response:
     if call.method == "POST":
         access.require_admin(call.user)
         text = call.body.decode(errors="replace").strip()
-        _set(call, key, text)
+        _set(call, key, _text(text) if "json" in call.headers.get("content-type", "") else text)
         return answers.text("")
     if key not in OPEN:
         access.require_admin(call.user)
-    value = call.ctx.settings.get(key)
+    value = _shown(call, key)
     if value is None:
         raise Problem(404, "There is no such property.")
     return answers.as_json(value)
+
+
+def _text(body: str) -> str:
+    """Return the text that a JSON body is; any other value stays as it is written."""
+    with suppress(ValueError):
+        value = json.loads(body)
+        return value if isinstance(value, str) else body
+    return body
 
 
 def _values(call: Call, names: dict[str, str]) -> Response:
     keys = names["keys"].split(",")
     if not set(keys) <= OPEN:
         access.require_admin(call.user)
-    return answers.as_json({key: call.ctx.settings.get(key) for key in keys})
+    return answers.as_json({key: _shown(call, key) for key in keys})
+
+
+def _shown(call: Call, key: str) -> Any:
+    """Return a property; a site that was told no address shows the one it listens on."""
+    value = call.ctx.settings.get(key)
+    return (value or call.ctx.http_url) if key == "siteUrl" else value
 
 
 # ---- schemas, plugins, access -------------------------------------------------------------------

@@ -1,0 +1,127 @@
+"""What the contract says in passing, and clients stumble over: each was wrong once."""
+
+from __future__ import annotations
+
+import requests
+
+from contract.helpers import PASSWORDS, fresh
+
+
+def rows(answer):
+    return answer.json()["ResultSet"]["Result"]
+
+
+def test_a_path_with_an_xsi_type_test_is_read_as_well_as_written(site):
+    project = site.new_project()
+    path = "xnat:subjectData/demographics[@xsi:type=xnat:demographicData]/gender"
+    subject = site.pyx().select.project(project).subject("S1")
+    subject.create()
+    subject.attrs.set(path, "female")
+    assert subject.attrs.get(path) == "female"
+    listed = site.rq("GET", f"/data/projects/{project}/subjects", params={"columns": path, "format": "json"})
+    assert rows(listed)[0]["gender"] == "female"
+
+
+def test_a_number_that_is_none_is_refused_and_documents_stay_json(site):
+    project = site.new_project()
+    session = site.mr(project)
+    scan = f"/data/experiments/{session}/scans/1"
+    site.rq("PUT", scan + "?xsiType=xnat:mrScanData")
+    for value in ("NaN", "inf", "-1e999"):
+        assert site.rq("PUT", f"{scan}?xnat:mrScanData/parameters/tr={value}").status_code == 400
+    assert "NaN" not in site.rq("GET", f"/data/experiments/{session}?format=json").text
+
+
+def test_a_rename_answers_200_without_a_body(site):
+    project = site.new_project()
+    site.mr(project)
+    answer = site.rq("PUT", f"/data/projects/{project}/subjects/S1?label=S2")
+    assert (answer.status_code, answer.text) == (200, "")
+
+
+def test_a_catalogue_opens_as_the_contract_spells_it(site):
+    project = site.new_project()
+    site.rq("PUT", f"/data/projects/{project}/resources/R")
+    number = rows(site.rq("GET", f"/data/projects/{project}/resources"))[0]["xnat_abstractresource_id"]
+    wanted = f'<cat:Catalog ID="{number}" xmlns:cat="http://nrg.wustl.edu/catalog">'
+    lines = site.rq("GET", f"/data/projects/{project}/resources/R").text.splitlines()
+    assert lines[:2] == ['<?xml version="1.0" encoding="UTF-8"?>', wanted]
+
+
+def test_a_form_makes_a_resource_with_its_format(site):
+    project = site.new_project()
+    form = {"xnat:resourceCatalog/label": (None, "FORMED"), "xnat:resourceCatalog/format": (None, "TXT")}
+    url = f"{site.url}/data/projects/{project}/resources"
+    assert requests.post(url, auth=("admin", PASSWORDS["admin"]), files=form, timeout=60).status_code == 200
+    assert [(row["label"], row["format"]) for row in rows(site.rq("GET", url.removeprefix(site.url)))] == [
+        ("FORMED", "TXT")
+    ]
+
+
+def test_a_form_sent_to_a_folder_keeps_the_name_of_its_file(site):
+    project = site.new_project()
+    base = f"/data/projects/{project}/resources/R/files"
+    site.rq("PUT", base + "/sub/", files={"file": ("part.txt", b"x")})
+    assert site.rq("GET", base + "/sub/part.txt").content == b"x"
+
+
+def test_a_range_that_is_none_is_passed_over_and_a_known_file_is_not_sent_again(site):
+    project = site.new_project()
+    file = f"/data/projects/{project}/resources/R/files/a.txt"
+    site.rq("PUT", file + "?inbody=true", data=b"abc")
+    for given, status in (("bytes=abc", 200), ("bytes=2-1", 200), ("lines=0-1", 200), ("bytes=1-1", 206)):
+        assert site.rq("GET", file, headers={"Range": given}).status_code == status, given
+    tag = site.rq("GET", file).headers["ETag"]
+    assert site.rq("GET", file, headers={"If-None-Match": tag}).status_code == 304
+    site.rq("PUT", file + "?inbody=true&overwrite=true", data=b"abd")
+    assert site.rq("GET", file, headers={"If-None-Match": tag}).content == b"abd"
+
+
+def test_slashes_too_many_are_forgiven(site):
+    assert site.rq("GET", "/xapi/plugins/?format=json").status_code == 200
+    assert requests.get(site.url + "//data/auth", auth=("alice", PASSWORDS["alice"]), timeout=60).text
+    with site.connect() as client:
+        assert "containers" in client.plugins
+
+
+def test_the_open_properties_of_a_closed_site_stay_open(site):
+    site.rq("POST", "/xapi/siteConfig", json={"requireLogin": True})
+    try:
+        for key in ("siteId", "siteUrl", "siteHome", "siteLogoPath", "buildInfo"):
+            assert site.rq("GET", f"/xapi/siteConfig/{key}", None).status_code == 200, key
+        assert site.rq("GET", "/xapi/siteConfig/requireLogin", None).status_code == 401
+    finally:
+        site.rq("POST", "/xapi/siteConfig", json={"requireLogin": False})
+
+
+def test_a_property_is_set_by_json_as_by_text(site):
+    for kind, body in (("application/json", '"from json"'), ("text/plain", "from text")):
+        site.rq("POST", "/xapi/siteConfig/note", data=body, headers={"Content-Type": kind})
+        assert site.rq("GET", "/xapi/siteConfig/note").json() == body.strip('"')
+
+
+def test_the_groups_of_all_data_are_given_like_any_other(site):
+    project = site.new_project()
+    site.mr(project)
+    subject, groups = f"/data/projects/{project}/subjects/S1", "/xapi/users/bob/groups"
+    assert site.rq("GET", subject, "bob").status_code == 404
+    assert site.rq("PUT", f"{groups}/ALL_DATA_ACCESS", "bob").status_code == 403
+    assert site.rq("PUT", f"{groups}/ALL_DATA_ACCESS").status_code == 200
+    assert "ALL_DATA_ACCESS" in site.rq("GET", groups).json()
+    assert site.rq("GET", subject, "bob").status_code == 200
+    assert site.rq("PUT", subject + "?group=x", "bob").status_code == 403
+    assert site.rq("DELETE", f"{groups}/ALL_DATA_ACCESS").status_code == 200
+    assert site.rq("GET", subject, "bob").status_code == 404
+
+
+def test_pyxnats_tables_of_sessions_and_scans(site):
+    client, project = site.pyx(), fresh()
+    session = client.select.project(project).subject("S1").experiment("E1")
+    client.select.project(project).create()
+    session.scan("7").create(experiments="xnat:mrSessionData", scans="xnat:mrScanData")
+    assert "1 scan " in repr(session)
+    assert client.array.experiments(project_id=project).data[0]["xsiType"] == "xnat:mrSessionData"
+    assert client.array.mrscans(project_id=project).data[0]["xnat:mrscandata/id"] == "7"
+    other = site.new_project()
+    session.share(other)
+    assert session.shares().get() == [project, other]
