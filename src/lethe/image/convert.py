@@ -14,7 +14,7 @@ from lethe.errors import Misconfigured, Refused
 from lethe.files import sync_folder, write_bytes, write_json
 from lethe.image import nifti
 from lethe.image.conserve import ConservationReport, compare, stack_affine
-from lethe.image.converter import Raw, Run
+from lethe.image.converter import HeadStart, Raw
 from lethe.image.frames import Instance, dicom_files
 from lethe.image.lane import Lane, LaneDecision, Rule, decide
 from lethe.image.pack import Packer
@@ -73,7 +73,20 @@ def convert_series(dicom: Path, out: Path, *, rules: Sequence[Rule] | None = Non
         When the series is incomplete or irregular, or the conversion did not conserve it; nothing is
         written then. The code names the reason.
     """
-    instances = read_series(_files(dicom))
+    files = _files(dicom)
+    with HeadStart(files) as start:
+        return _convert_files(files, out, rules, start)
+
+
+def series_files(dicom: Path) -> list[Path]:
+    """Return the files of a series folder, refusing a folder that is not there or empty."""
+    return _files(dicom)
+
+
+def _convert_files(
+    files: list[Path], out: Path, rules: Sequence[Rule] | None, start: HeadStart
+) -> Conversion:
+    instances = read_series(files)
     lane = decide(evidence_of(instances), rules)
     if lane.lane not in (Lane.DEFACE, Lane.CONVERT):
         return Conversion(lane)
@@ -87,27 +100,19 @@ def convert_series(dicom: Path, out: Path, *, rules: Sequence[Rule] | None = Non
         raise Refused(
             first.code, first.sentence, remedy="Send the complete series again, or keep it as DICOM."
         )
-    # The second folder is on the disk of the results, so that they are renamed into place, not copied.
-    with (
-        tempfile.TemporaryDirectory(prefix="lethe-") as work,
-        tempfile.TemporaryDirectory(prefix=".lethe-", dir=out) as ready,
-    ):
-        return _convert(instances, stack, lane, Path(work), Path(ready))
-
-
-def series_files(dicom: Path) -> list[Path]:
-    """Return the files of a series folder, refusing a folder that is not there or empty."""
-    return _files(dicom)
+    # On the disk of the results, so that they are renamed into place, not copied.
+    with tempfile.TemporaryDirectory(prefix=".lethe-", dir=out) as ready:
+        return _convert(instances, stack, lane, start, Path(ready))
 
 
 def _convert(
-    instances: Sequence[Instance], stack: Stack, lane: LaneDecision, work: Path, ready: Path
+    instances: Sequence[Instance], stack: Stack, lane: LaneDecision, start: HeadStart, ready: Path
 ) -> Conversion:
     ordered = sorted(instances, key=lambda instance: _order(stack, instance))
     scalings = {frame.scaling for instance in ordered for frame in instance.frames}
     planes = Planes(instances)
     with (
-        Run([i.path for i in ordered], work, scaling_varies=len(scalings) > 1) as run,
+        start.run([i.path for i in ordered], scaling_varies=len(scalings) > 1) as run,
         Packer(stack, planes, ready) as packer,
     ):
         try:

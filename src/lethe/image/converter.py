@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -20,11 +21,15 @@ from typing import Any
 import dcm2niix
 
 from lethe.errors import Refused, Unavailable
+from lethe.image.elements import read_header
+from lethe.image.sopclasses import VOLUMES
 
 # -b/-ba: sidecar without dates and names. -z n: compressed by us. -x i: neither cropped nor turned.
 # -m 2: slices of one series belong together. -g i: no defaults from a user's home.
 _OPTIONS = ["-b", "y", "-ba", "y", "-z", "n", "-x", "i", "-m", "2", "-g", "i", "-w", "2", "-f", "image"]
 _TIMEOUT_SECONDS = 3600
+_MOST_EARLY = 1500  # longer ones are mostly perfusion, which is not converted
+_NUMBERS = re.compile(r"(\d+)", re.ASCII)
 _MEMORY = "/dev/shm"  # noqa: S108  (a private folder in it)
 # Extra images that dcm2niix interpolates next to the true one.
 _INTERPOLATED = re.compile(r"_(Tilt|Eq|Crop)(_\d+)?$")
@@ -114,6 +119,60 @@ class Run:
             )
         raws = [_raw(path) for path in true]
         return sorted(raws, key=lambda raw: (float(raw.sidecar.get("EchoTime") or 0), raw.nifti.name))
+
+
+class HeadStart:
+    """The converter, started while the headers are still being read, as if the series were as most are.
+
+    What it does counts only if the headers ask for this very run; else it is stopped, and another one is
+    started. So the result does not depend on the names of the files.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The series, in any order.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = sorted(files, key=_as_numbered)
+        self._closing = ExitStack()
+        self._early: Run | None = None
+
+    def __enter__(self) -> HeadStart:
+        if _likely(self._files):
+            with suppress(Unavailable):  # said when it is needed
+                self._early = self._started(self._files, scaling_varies=False)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._closing.close()
+
+    def run(self, files: Sequence[Path], *, scaling_varies: bool) -> Run:
+        """Return the run on files in this order; it ends with this object."""
+        if self._early is not None and not scaling_varies and list(files) == self._files:
+            return self._early
+        self._closing.close()
+        return self._started(files, scaling_varies=scaling_varies)
+
+    def _started(self, files: Sequence[Path], *, scaling_varies: bool) -> Run:
+        work = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="lethe-"))
+        return self._closing.enter_context(Run(files, Path(work), scaling_varies=scaling_varies))
+
+
+def _as_numbered(path: Path) -> list[tuple[int, str]]:
+    """Return what sorts names by the numbers in them."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(str(path))]
+
+
+def _likely(files: Sequence[Path]) -> bool:
+    """Return whether the first object is one that lanes may let through, and the series of common length."""
+    if not 0 < len(files) <= _MOST_EARLY:
+        return False
+    try:
+        header = read_header(files[0], last_group=0x0008)
+    except (EOFError, ValueError, OSError):
+        return False
+    return header.get("Modality") in ("CT", "MR") and header.get("SOPClassUID") in VOLUMES
 
 
 def _quick_folder() -> str | None:

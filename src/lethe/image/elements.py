@@ -11,7 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -98,11 +98,15 @@ _PRIVATE: dict[tuple[int, bytes], dict[int, tuple[str, str]]] = {
 _PRIVATE_GROUPS = frozenset(group for group, _ in _PRIVATE)
 
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+# Tag, VR and short length; tag and length of an item; a long length.
+_START_AT = {order: struct.Struct(f"{order}HH2sH").unpack_from for order in "<>"}
+_ITEM_AT = {order: struct.Struct(f"{order}HHI").unpack_from for order in "<>"}
+_LONG_AT = {order: struct.Struct(f"{order}I").unpack_from for order in "<>"}
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _OPEN = 0xFFFFFFFF
-_FIRST_READ = 1 << 16
+_FIRST_READ = 1 << 14
 _DEEPEST = 32
 
 
@@ -134,47 +138,57 @@ class Header:
         return keyword in self.values
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, *, last_group: int = 0xFFFF) -> Header:
     """Read the wanted elements of a file, up to its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    last_group : int
+        Where to stop reading; then nothing is said about the pixels.
 
     Raises
     ------
     EOFError, ValueError, OSError
         The file is not a whole DICOM object up to its pixels.
     """
-    with path.open("rb", buffering=0) as stream:
-        header = _read(stream)
-        size = os.fstat(stream.fileno()).st_size
+    stream = os.open(path, os.O_RDONLY)  # `open` takes longer than most files take to be read
+    try:
+        header = _read(stream, last_group)
+        size = os.fstat(stream).st_size
+    finally:
+        os.close(stream)
     if header.pixels is not None and header.pixels[1] != _OPEN and sum(header.pixels[:2]) > size:
         raise EOFError
     return header
 
 
-def _read(stream: IO[bytes]) -> Header:
+def _read(stream: int, last_group: int) -> Header:
     data, piece = b"", _FIRST_READ
     while True:
-        more = stream.read(piece)
+        more = os.read(stream, piece)
         data += more
         try:
-            return _header(data)
+            return _header(data, last_group)
         except EOFError:  # a header that is longer than what was read, or a damaged file
             if len(more) < piece:
                 raise
         piece = 15 * len(data)
 
 
-def _header(data: bytes) -> Header:
+def _header(data: bytes, last_group: int) -> Header:
     if len(data) < 132 or data[128:132] != b"DICM":
         raise ValueError("not a DICOM file")
     meta = _Walk(data, "<", explicit=True)
-    start = meta.run(132, len(data), only_group=2)
+    start = meta.run(132, len(data), last_group=2)
     syntax = str(meta.header.get("TransferSyntaxUID") or "")
     if syntax == DEFLATED:
         data, start = _inflated(data[start:]), 0
     order = ">" if syntax == EXPLICIT_BIG else "<"
     # Some senders announce one encoding and write the other: the first element tells.
     walk = _Walk(data, order, explicit=data[start + 4 : start + 6].isalpha())
-    walk.run(start, len(data))
+    walk.run(start, len(data), last_group)
     walk.header.transfer_syntax = syntax
     if syntax == DEFLATED:
         walk.header.pixels = None
@@ -196,24 +210,26 @@ class _Walk:
             raise ValueError("sequences too deep")
         self.header = Header()
         self._data, self._order, self._explicit, self._depth = data, order, explicit, depth
-        self._tag = struct.Struct(f"{order}HH").unpack_from
-        self._short = struct.Struct(f"{order}H").unpack_from
-        self._long = struct.Struct(f"{order}I").unpack_from
+        self._long = _LONG_AT[order]
         self._blocks: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
 
-    def run(self, at: int, end: int, only_group: int | None = None) -> int:
-        """Walk from `at`; return where the data set ended: at `end`, at its pixels or its end mark."""
-        data, tag_at, wanted = self._data, self._tag, _WANTED
+    def run(self, at: int, end: int, last_group: int = 0xFFFF) -> int:
+        """Walk from `at`; return where it ended: at `end`, behind a group, at the pixels or an end mark."""
+        data, start_at, wanted = self._data, _START_AT[self._order], _WANTED
         while at < end:
             if at + 8 > end:
                 raise EOFError
-            group, number = tag_at(data, at)
+            group, number, vr, length = start_at(data, at)
             tag = group << 16 | number
-            if only_group is not None and group != only_group:
+            if group > last_group:
                 return at
             if tag == _ITEM_END:
                 return at + 8
-            vr, length, value = self._head(at, tag)
+            value = at + 8
+            if not self._explicit or vr in _LONG or tag >> 16 == 0xFFFE:
+                vr, length, value = self._head(at, tag, vr)
+            elif not vr.isalpha():
+                raise ValueError("element without VR")
             if tag in _PIXELS and self._depth == 0:
                 self.header.pixels = (value, length, vr.decode("ascii", "replace"), self._order)
                 return end
@@ -230,18 +246,13 @@ class _Walk:
                 self._keep_private(group, number, vr, data[value:at])
         return at
 
-    def _head(self, at: int, tag: int) -> tuple[bytes, int, int]:
-        """Return VR, length and the place of the value."""
+    def _head(self, at: int, tag: int, vr: bytes) -> tuple[bytes, int, int]:
+        """Return VR, length and the place of the value where they take other places than usual."""
         if not self._explicit or tag >> 16 == 0xFFFE:
             return b"", self._long(self._data, at + 4)[0], at + 8
-        vr = self._data[at + 4 : at + 6]
-        if vr in _LONG:
-            if at + 12 > len(self._data):
-                raise EOFError
-            return vr, self._long(self._data, at + 8)[0], at + 12
-        if not vr.isalpha():
-            raise ValueError("element without VR")
-        return vr, self._short(self._data, at + 6)[0], at + 8
+        if at + 12 > len(self._data):
+            raise EOFError
+        return vr, self._long(self._data, at + 8)[0], at + 12
 
     def _sequence(self, at: int, length: int, end: int, known: tuple[str, str] | None, vr: bytes) -> int:
         """Walk over the items of a sequence, keeping them if they are wanted; return where it ends."""
@@ -254,8 +265,8 @@ class _Walk:
         while at < last:
             if at + 8 > last:
                 raise EOFError
-            group, number = self._tag(self._data, at)
-            tag, size = group << 16 | number, self._long(self._data, at + 4)[0]
+            group, number, size = _ITEM_AT[self._order](self._data, at)
+            tag = group << 16 | number
             at += 8
             if tag == _SEQUENCE_END:
                 break

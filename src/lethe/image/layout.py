@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +59,18 @@ class Lattice:
     """
 
     def __init__(self, affine: NDArray[np.float64], shape: tuple[int, ...], like: Frame) -> None:
-        self.layout = layout_of(like, affine)
-        self._affine, self._inverse, self._shape = affine, np.linalg.inv(affine), shape
+        self.layout = layout = layout_of(like, affine)
+        self._shape = shape
+        # Plain numbers from here on: `place` is asked for thousands of planes one by one.
+        self._along: list[float] = np.linalg.inv(affine)[layout.slice_axis].tolist()
+        self._step: list[float] = affine[:3, layout.slice_axis].tolist()
+        last_column, last_row = shape[layout.column_axis] - 1, shape[layout.row_axis] - 1
+        ends = np.zeros((3, 4))
+        ends[:, 3] = 1
+        for number, (row, column) in enumerate(((0, 0), (0, last_column), (last_row, 0))):
+            ends[number, layout.column_axis] = last_column - column if layout.flip_columns else column
+            ends[number, layout.row_axis] = last_row - row if layout.flip_rows else row
+        self._corners: list[list[float]] = (ends @ affine.T)[:, :3].tolist()
 
     @property
     def slices(self) -> int:
@@ -67,31 +79,38 @@ class Lattice:
 
     def place(self, frame: Frame) -> Place | None:
         """Return the nearest slice to `frame`, or None when it has another size or lies outside."""
-        layout, shape = self.layout, self._shape
+        layout, shape, along = self.layout, self._shape, self._along
         if (shape[layout.row_axis], shape[layout.column_axis]) != (frame.rows, frame.columns):
             return None
         corners = corners_of(frame)
-        index = (self._inverse @ np.c_[corners, np.ones(len(corners))].T).T[:, :3]
-        k = round(float(index[:, layout.slice_axis].mean()))
+        index = [along[0] * x + along[1] * y + along[2] * z + along[3] for x, y, z in corners]
+        k = round(sum(index) / len(index))
         if not 0 <= k < shape[layout.slice_axis]:
             return None
-        wanted = np.zeros_like(index)
-        wanted[:, layout.slice_axis] = k
-        last_column, last_row = frame.columns - 1, frame.rows - 1
-        for number, (row, column) in enumerate(((0, 0), (0, last_column), (last_row, 0))):
-            wanted[number, layout.column_axis] = last_column - column if layout.flip_columns else column
-            wanted[number, layout.row_axis] = last_row - row if layout.flip_rows else row
-        miss = float(np.linalg.norm((index - wanted) @ self._affine[:3, :3].T, axis=1).max())
-        return Place(k, miss)
+        pairs = zip(corners, self._corners, strict=True)
+        return Place(k, max(_distance(corner, end, k, self._step) for corner, end in pairs))
 
 
-def corners_of(frame: Frame) -> NDArray[np.float64]:
+Point = tuple[float, float, float]
+
+
+def _distance(corner: Point, end: Sequence[float], k: int, step: Sequence[float]) -> float:
+    return math.dist(corner, [end[0] + k * step[0], end[1] + k * step[1], end[2] + k * step[2]])
+
+
+def corners_of(frame: Frame) -> tuple[Point, Point, Point]:
     """Return the RAS mm of the first pixel, the last of its row and the last of its column."""
-    direction, spacing = np.array(frame.orientation), frame.spacing or (1.0, 1.0)
-    origin = np.array(frame.position)
-    along_row = direction[:3] * spacing[1] * (frame.columns - 1)
-    along_column = direction[3:] * spacing[0] * (frame.rows - 1)
-    return np.asarray(RAS * np.array([origin, origin + along_row, origin + along_column]))
+    if frame.position is None or frame.orientation is None:
+        raise ValueError("frame without plane")
+    between_rows, between_columns = frame.spacing or (1.0, 1.0)
+    x, y, z = frame.position
+    a, b, c, d, e, f = frame.orientation
+    right, down = between_columns * (frame.columns - 1), between_rows * (frame.rows - 1)
+    return (
+        (-x, -y, z),
+        (-x - a * right, -y - b * right, z + c * right),
+        (-x - d * down, -y - e * down, z + f * down),
+    )
 
 
 def layout_of(frame: Frame, affine: NDArray[np.float64]) -> Layout:

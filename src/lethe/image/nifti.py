@@ -107,7 +107,7 @@ def read(path: Path) -> Nifti:
     scaled = slope != 0 and bool(np.isfinite([slope, intercept]).all())
     return Nifti(
         header,
-        np.memmap(path, dtype, "r", offset, shape, order="F"),
+        np.memmap(path, dtype, "r", offset, shape, order="F").view(np.ndarray),  # views of it are quicker
         _affine(header),
         slope if scaled else 1.0,
         intercept if scaled else 0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,21 +114,22 @@ def _native(instance: Instance, place: PixelPlace, first: int, room: NDArray[Any
     # One byte fills up to an even length; a whole plane more would be one that nobody described.
     if not whole <= place.length < whole + max(plane, 2):
         raise _corrupt()
-    with instance.path.open("rb", buffering=0) as stream:
-        stream.seek(place.offset + first * plane)
-        if _read_into(stream, room.data.cast("B")) < room.nbytes:
-            raise _corrupt()
+    if _read_into(instance.path, room.data.cast("B"), place.offset + first * plane) < room.nbytes:
+        raise _corrupt()
     return _used_bits(room, place.bits_stored)
 
 
-def _read_into(stream: Any, room: memoryview) -> int:
+def _read_into(path: Path, room: memoryview, start: int) -> int:
     """Fill `room`, however small the pieces in which the file arrives; return the bytes read."""
-    done = 0
-    while done < len(room):
-        count = stream.readinto(room[done:])
-        if not count:
-            break
-        done += count
+    done, stream = 0, os.open(path, os.O_RDONLY)
+    try:
+        while done < len(room):
+            count = os.preadv(stream, [room[done:]], start + done)
+            if not count:
+                break
+            done += count
+    finally:
+        os.close(stream)
     return done
 
 

@@ -17,6 +17,8 @@ _COMMON = {
     "12.1": "X-Ray Angiographic Image Storage",
     "12.1.1": "Enhanced XA Image Storage",
 }
+VOLUMES = frozenset(_STORAGE + part for part in ("2", "2.1", "2.2", "4", "4.1", "4.4"))
+"""UIDs of the classes that can be volumes of CT or MR."""
 
 
 @cache
