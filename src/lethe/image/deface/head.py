@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -13,13 +13,14 @@ from lethe.errors import Refused
 from .grid import Array3, Grid
 from .morph import Mask, closed, depth, dilate, filled, largest, opened
 from .scene import Modality, Scene
+from .witness import BONE_HU, SkullParts, enclosed_brain, skull_parts
 
 _BORDER_MM = 18.0
 _REACH_MM = 280.0  # CTA starts at the aortic arch: nothing below this under the vertex is head
 _MINIMUM_ML = 250.0
 _THIN_ML = 60.0
 _SKIN_HU = -250.0
-_BONE_HU = 180.0
+_NOISY_HU = 25.0  # at 2 mm; ordinary head CT has 3 to 12
 _BONE_SHARE = 0.03  # a head is one fifth bone, a water bottle none
 _SPREAD = 0.2  # real heads have 0.37 to 0.9 in any contrast, a bottle 0.01
 _FILLED = 0.92
@@ -43,6 +44,10 @@ class Head:
         Value above which a voxel is tissue, not air.
     bare : bool
         Only the brain is there: scalp and skull were cut away before.
+    parts : SkullParts or None
+        What a CT is made of; None in MR.
+    brain : ndarray of bool or None
+        Brain that a CT shows by itself; None in MR and where no skull encloses any.
     """
 
     grid: Grid
@@ -50,6 +55,8 @@ class Head:
     modality: Modality
     skin: float
     bare: bool = False
+    parts: SkullParts | None = None
+    brain: Mask | None = None
 
 
 def find_head(scene: Scene, *, thin: bool = False) -> Head:
@@ -77,6 +84,8 @@ def find_head(scene: Scene, *, thin: bool = False) -> Head:
         raise no_head()
     low, high = _box(rough, 6)
     part = grid.crop(low, high)
+    if scene.modality is Modality.CT:
+        part = _calm(part)
     mask = _ct_mask(part) if scene.modality is Modality.CT else _mr_mask(part, skin)
     least = _THIN_ML if thin else _MINIMUM_ML
     bare = _bare_brain(part, mask, scene.modality)
@@ -87,7 +96,22 @@ def find_head(scene: Scene, *, thin: bool = False) -> Head:
     low[2] = max(low[2], top - int(_REACH_MM / grid.spacing))
     low, high = np.maximum(low, 0), np.minimum(high, mask.shape)
     window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    return Head(part.crop(low, high), mask[window], scene.modality, skin, bare)
+    head = Head(part.crop(low, high), mask[window], scene.modality, skin, bare)
+    if scene.modality is Modality.MR:
+        return head
+    parts = skull_parts(head.grid, head.mask)
+    return replace(head, parts=parts, brain=enclosed_brain(head.grid, head.mask, parts))
+
+
+def _calm(grid: Grid) -> Grid:
+    """Take the noise out of a very noisy CT: single cells of brain would count as air, bone or fat."""
+    flat = grid.values[:-1, :-1] - grid.values[1:, :-1] - grid.values[:-1, 1:] + grid.values[1:, 1:]
+    soft = (grid.values > _SKIN_HU) & (grid.values < BONE_HU)
+    detail = flat[soft[:-1, :-1] & soft[1:, 1:]]
+    # half the sum of four numbers has their spread, whose median is 0.6745 of it
+    if not detail.size or float(np.median(np.abs(detail))) / 2.0 / 0.6745 < _NOISY_HU:
+        return grid
+    return replace(grid, values=ndi.median_filter(grid.values, size=3))
 
 
 def _like_a_head(grid: Grid, mask: Mask, modality: Modality) -> bool:
@@ -96,7 +120,7 @@ def _like_a_head(grid: Grid, mask: Mask, modality: Modality) -> bool:
         return False
     values = grid.values[mask]
     if modality is Modality.CT:
-        return float(np.mean(values > _BONE_HU)) > _BONE_SHARE
+        return float(np.mean(values > BONE_HU)) > _BONE_SHARE
     low, middle, high = np.percentile(values, (25, 50, 75))
     return bool(high - low > _SPREAD * middle)
 
@@ -113,7 +137,7 @@ def _bare_brain(grid: Grid, mask: Mask, modality: Modality) -> bool:
     if np.mean(np.abs(around - nothing) < 1e-3 * float(grid.values.max())) < _SAME_AROUND:
         return False
     if modality is Modality.CT:
-        return bool(np.mean(grid.values[mask] > _BONE_HU) < _BONE_SHARE / 4)
+        return bool(np.mean(grid.values[mask] > BONE_HU) < _BONE_SHARE / 4)
     below = depth(mask | ~grid.valid, grid.spacing)
     inner = grid.values[mask & (below > 14.0)]
     layer = grid.values[mask & (below > 3.0) & (below < 11.0)]

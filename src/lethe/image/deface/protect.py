@@ -18,8 +18,7 @@ from .morph import CROSS, Mask, closed, depth, dilate, erode, opened
 from .scene import Modality
 from .template import Template
 
-_BONE_HU = 180.0
-_BRAIN_HU = -30.0
+_ASTRAY_MM = 10.0
 _GUARD_MM = 7.0
 _END_MM = 10.0
 
@@ -82,23 +81,28 @@ def _share(part: Mask, whole: Mask) -> float:
 
 def _protect_ct(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
     spacing = head.grid.spacing
-    cavity = _skull_space(head, expected)
+    inner = np.zeros_like(head.mask) if head.brain is None else head.brain
+    cavity = _skull_space(head, expected) | inner
     overlap = _share(cavity, (expected > 0.5) & head.grid.valid)
+    if head.brain is not None:
+        # the skull knows better than the template; where they contradict, the pose is wrong
+        overlap = min(overlap, _share(dilate(expected > 0.3, _ASTRAY_MM, spacing), inner))
     if overlap > 0.8:
         keep = dilate(cavity, 6.0, spacing) | erode(expected > 0.3, 2.0, spacing)
-        return Protection(keep, cavity & (expected > 0.02), skin_depth, True, overlap)
-    # craniectomy, heavy metal, cut skull: only the template knows where the brain is
-    return Protection(dilate(expected > 0.3, 8.0, spacing), expected > 0.5, skin_depth, False, overlap)
+        brain = cavity & (expected > 0.02) | inner
+        return Protection(keep, brain, skin_depth, True, overlap)
+    # craniectomy, heavy metal, cut skull: only the template knows where the rest of the brain is
+    keep = dilate((expected > 0.3) | inner, 8.0, spacing)
+    return Protection(keep, (expected > 0.5) | inner, skin_depth, False, overlap)
 
 
 def _skull_space(head: Head, expected: Array3) -> Mask:
     """The space inside the skull that overlaps the expected brain most."""
-    spacing = head.grid.spacing
-    bone = closed(ndi.gaussian_filter(head.grid.values, 0.4) > _BONE_HU, 2.5, spacing)
-    # the fat behind the eyes and the air of the sinuses keep the orbits out: their walls are thin as paper
-    free = head.mask & ~bone & (ndi.gaussian_filter(head.grid.values, 0.6) > _BRAIN_HU)
-    # a ball of 7 mm passes neither the orbital fissures nor the foramina of the skull base
-    core = opened(free, 7.0, spacing) & dilate(expected > 0.5, 12.0, spacing)
+    spacing, parts = head.grid.spacing, head.parts
+    if parts is None:
+        return np.zeros_like(head.mask)
+    free = parts.free
+    core = parts.roomy & dilate(expected > 0.5, 12.0, spacing)
     labels, count = ndi.label(core)
     if not count:
         return np.zeros_like(head.mask)
