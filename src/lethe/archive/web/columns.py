@@ -283,7 +283,10 @@ def _columns(call: Call, kind: str, root: str) -> list[Column]:
         names += DEFAULTS[kind] if name == "DEFAULT" else [name.strip()]
     asked = "columns" in call.query
     if kind == "experiment" and call.query.get("xsiType"):
-        names += ["xsiType"] if asked else ["subject_ID", "subject_label"]
+        if not asked:
+            names += ["subject_ID", "subject_label"]
+        elif any(is_a(name, root) for name in TYPES if name != root):  # pyxnat needs to know which it is
+            names.append("xsiType")
     if asked and kind in {"project", "subject", "experiment"}:
         names.append("ID")
     columns: dict[str, Column] = {}
