@@ -33,7 +33,7 @@ class Overwrite(StrEnum):
     APPEND = "append"
     """Add what is new; refuse other bytes under a known UID."""
     DELETE = "delete"
-    """Add what is new; other bytes under a known UID replace the old ones."""
+    """Add what is new; where it meets other images (of a known UID, scan or session), it replaces them."""
 
     @classmethod
     def of(cls, text: str) -> Overwrite:
@@ -134,6 +134,7 @@ def _transaction(work: _Work) -> Archived:
     if found is not None:
         _check_same_session(ctx, found, work.row, project, subject_label, request)
         item, created = found, False
+        _take_over(work, found)
     else:
         item, created = _create(work, project, subject_label, label)
     for scan in work.row.built["scans"]:
@@ -172,11 +173,12 @@ def _check_same_session(
         raise Problem(409, "Session already exists for another subject.")
     if found.xsi_type != row.built["xsi_type"]:
         raise Problem(409, "Invalid modification of session modality via archive process.")
-    if found.data.get("UID", row.study) != row.study:
-        raise Problem(409, "Invalid modification of session UID via archive process.")
     _check_no_work(ctx, found)
-    if request.overwrite is Overwrite.NONE and not _is_unacknowledged(ctx, found):
+    same = found.data.get("UID", row.study) == row.study
+    if request.overwrite is Overwrite.NONE and not (same and _is_unacknowledged(ctx, found)):
         raise Problem(409, "Session already exists, retry with overwrite enabled")
+    if not same and request.overwrite is not Overwrite.DELETE:
+        raise Problem(409, "Invalid modification of session UID via archive process.")
 
 
 def _check_no_work(ctx: Context, found: Item) -> None:
@@ -203,10 +205,23 @@ def _create(work: _Work, project: str, subject_label: str, label: str) -> tuple[
     if made:
         _tell(work, "SubjectEvent", "CREATED", subject)
     built = work.row.built
-    item, _ = items.ensure_experiment(
-        ctx, project, subject, label, built["xsi_type"], login=login, data=_texts(built["fields"])
-    )
+    data = {**_visit(work.row), **_texts(built["fields"])}
+    item, _ = items.ensure_experiment(ctx, project, subject, label, built["xsi_type"], login=login, data=data)
     return item, True
+
+
+def _visit(row: Row) -> dict[str, Any]:
+    """Return the fields that the sender of a session named."""
+    pairs = {"visit_id": row.words.get("VISIT"), "protocol": row.words.get("PROTOCOL")}
+    return {name: value for name, value in pairs.items() if value}
+
+
+def _take_over(work: _Work, session: Item) -> None:
+    """Describe a session anew that another study replaces."""
+    if session.data.get("UID", work.row.study) != work.row.study:
+        _check_replace(work)
+        data = {**session.data, **_visit(work.row), **_texts(work.row.built["fields"])}
+        items.set_data(work.ctx, session, data, login=work.request.login)
 
 
 def _archive_scan(work: _Work, session: Item, scan: Mapping[str, Any]) -> None:
@@ -215,7 +230,10 @@ def _archive_scan(work: _Work, session: Item, scan: Mapping[str, Any]) -> None:
     known = {one.data.get("UID", ""): one for one in items.children(ctx, session, "scan")}
     item = known.get(uid) or items.find_scan(ctx, session, scan["id"])
     if item is not None and item.data.get("UID", uid) != uid:
-        raise Problem(409, f"Session already contains a scan {item.id} with another series UID.")
+        if work.request.overwrite is not Overwrite.DELETE:
+            raise Problem(409, f"Session already contains a scan {item.id} with another series UID.")
+        _check_replace(work)
+        _clear_scan(work, item, scan)
     if item is None:
         item, _ = items.ensure_scan(
             ctx, session, scan["id"], scan["xsi_type"], login=login, data=_texts(scan["fields"])
@@ -227,6 +245,17 @@ def _archive_scan(work: _Work, session: Item, scan: Mapping[str, Any]) -> None:
         _take_folder(work, resource.pk, files, content.resource_folder(ctx, resource))
     else:
         _merge(work, session, item, resource.pk, files)
+
+
+def _clear_scan(work: _Work, item: Item, scan: Mapping[str, Any]) -> None:
+    """Remove the images of a scan that another series replaces; what else was stored with it stays."""
+    ctx, fresh = work.ctx, {file.name for file in work.session.files(scan["id"])}
+    resource = content.find_resource(ctx, item, RESOURCE)
+    if resource is not None:
+        gone = [entry for entry in content.list_files(ctx, resource) if entry.path not in fresh]
+        content.delete_files(ctx, resource, gone)
+    ctx.store.read().execute("UPDATE item SET xsi_type = ? WHERE pk = ?", (scan["xsi_type"], item.pk))
+    items.set_data(ctx, item, {**item.data, **_texts(scan["fields"])}, login=work.request.login)
 
 
 def _take_folder(work: _Work, resource: int, files: list[Path], target: Path) -> None:

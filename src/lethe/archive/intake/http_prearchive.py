@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ from lethe.archive.model import User
 from lethe.archive.problem import Problem, not_found
 from lethe.archive.uris import labelled_uri
 from lethe.archive.web.answers import Table, as_json, table, text
+from lethe.archive.web.request import flag
 
 _ROOT = "/data/prearchive"
 _SESSION = _ROOT + "/projects/{project}/{timestamp}/{folder}"
@@ -157,7 +158,7 @@ def _act(intake: Intake, asked: Asked) -> Response:
             moved = intake.move(row.pk, target_project(ctx, asked.user, asked.get("newProject")))
             return text("/data" + moved.url, 301)
         case "commit":
-            return _commit(intake, row)
+            return _commit(intake, row, asked.as_dict())
     raise Problem(400, "The action is build, reset-status, set-status, move or commit.")
 
 
@@ -178,9 +179,10 @@ def _set_status(ctx: Context, row: Row, status: str) -> Row:
     return prearchive.change(ctx, row.pk, status=status)
 
 
-def _commit(intake: Intake, row: Row) -> Response:
+def _commit(intake: Intake, row: Row, parameters: Mapping[str, str]) -> Response:
     built = intake.build(row.pk)
-    if built.status == Status.READY and wants_archive(intake.ctx, built):
+    asked = any(flag(parameters, name) for name in ("AA", "auto-archive"))
+    if built.status == Status.READY and (asked or wants_archive(intake.ctx, built)):
         done = commit.archive(intake, row.pk, auto_request(intake.ctx, built))
         return text("/data" + labelled_uri(intake.ctx, done.item), 301)
     return text("/data" + built.url)

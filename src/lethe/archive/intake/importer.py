@@ -25,6 +25,7 @@ from lethe.archive.web.request import flag
 from lethe.errors import Quarantined, Refused
 
 _CHUNK = 1 << 20
+_MOST_WORDS = 200
 SESSION_IMPORTER, DICOM_ZIP, GRADUAL = "SI", "DICOM-zip", "gradual-DICOM"
 HANDLERS = {name.lower(): name for name in (SESSION_IMPORTER, DICOM_ZIP, GRADUAL)}
 
@@ -34,7 +35,7 @@ class ImportRequest:
     """Parameters of one import, read once.
 
     `place` is ``archive``, ``prearchive`` or empty (the project decides); `timestamp` names an existing or
-    new folder of the prearchive.
+    new folder of the prearchive; `commit` ends a session that has no destination, `words` are kept with it.
     """
 
     user: User
@@ -46,6 +47,8 @@ class ImportRequest:
     ignore_unparsable: bool = False
     quarantine: bool = False
     auto_archive: bool = False
+    commit: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, user: User, parameters: Mapping[str, str], handler: str) -> ImportRequest:
@@ -74,6 +77,8 @@ class ImportRequest:
             ignore_unparsable=flag(parameters, "Ignore-Unparsable"),
             quarantine=flag(parameters, "quarantine"),
             auto_archive=any(flag(parameters, name) for name in ("AA", "auto-archive", "Direct-Archive")),
+            commit=parameters.get("action", "").lower() == "commit",
+            words={name: _said(parameters, name) for name in prearchive.SAID if name in parameters},
         )
 
 
@@ -92,13 +97,15 @@ def import_upload(intake: Intake, path: Path, request: ImportRequest) -> Importe
     is left (objects kept aside by the net excepted).
     """
     _check_targets(intake.ctx, request)
-    shared = request.handler == DICOM_ZIP and not request.place
+    shared = request.handler == DICOM_ZIP and not request.place and not request.commit
     batch = None if shared else Batch(timestamp=request.timestamp)
     touched: set[int] = set()
     try:
         _unfold(intake, path, request, batch, touched)
+        for pk in touched:
+            prearchive.note(intake.ctx, pk, request.words)
         if batch is None:
-            return _leave_receiving(intake, touched)
+            return _leave_receiving(intake, touched, request)
         return _finish(intake, sorted(touched), request)
     except BaseException:
         for pk in batch.sessions.values() if batch is not None else ():
@@ -118,7 +125,10 @@ def import_object(intake: Intake, path: Path, request: ImportRequest) -> Importe
         pk = _accept(intake, path, arrival, "")
     except Quarantined as kept:
         raise kept_aside([kept.code]) from kept
-    return Imported([] if pk is None else ["/data" + prearchive.by_pk(intake.ctx, pk).url])
+    if pk is None:
+        return Imported([])
+    prearchive.note(intake.ctx, pk, request.words)
+    return Imported(["/data" + prearchive.by_pk(intake.ctx, pk).url])
 
 
 def acknowledge(ctx: Context, imported: Imported) -> None:
@@ -148,7 +158,9 @@ def _unfold(
         batch=batch,
     )
     set_aside: list[str] = []
+    empty = True
     for spooled, md5 in _objects(intake.ctx, path):
+        empty = False
         try:
             pk = _accept(intake, spooled, arrival, md5)
         except Quarantined as kept:
@@ -166,6 +178,8 @@ def _unfold(
             touched.add(pk)
     if set_aside:
         raise kept_aside(set_aside)
+    if empty:
+        raise Problem(400, "The upload holds no file.")
 
 
 def _objects(ctx: Context, path: Path) -> Iterator[tuple[Path, str]]:
@@ -243,10 +257,12 @@ def _plan(ctx: Context, pk: int, request: ImportRequest) -> commit.Request | Non
     )
 
 
-def _leave_receiving(intake: Intake, sessions: set[int]) -> Imported:
+def _leave_receiving(intake: Intake, sessions: set[int], request: ImportRequest) -> Imported:
     for pk in sessions:
         with intake.held(pk) as session:
             session.sync()
+        if request.auto_archive:
+            prearchive.change(intake.ctx, pk, auto_archive="true")
     return Imported(["/data" + prearchive.by_pk(intake.ctx, pk).url for pk in sorted(sessions)])
 
 
@@ -279,6 +295,12 @@ def _destination(dest: str) -> tuple[str, Targets, str]:
         if not rest[2] or re.fullmatch(r"\d{8}_\d{6,9}", rest[2]):
             return place, Targets(project=rest[1], session=rest[3]), rest[2]
     raise Problem(400, "The destination is neither /archive nor /prearchive.")
+
+
+def _said(parameters: Mapping[str, str], name: str) -> str:
+    if name.startswith("prevent"):
+        return "true" if flag(parameters, name) else "false"
+    return parameters[name][:_MOST_WORDS]
 
 
 def _given(parameters: Mapping[str, str], *names: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS prearchive (
   UNIQUE (project, timestamp)
 );
 CREATE INDEX IF NOT EXISTS prearchive_study ON prearchive (study, project);
+CREATE TABLE IF NOT EXISTS prearchive_words (session INTEGER PRIMARY KEY, words TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS intake_unacknowledged (experiment INTEGER PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS intake_routing (
   study TEXT PRIMARY KEY, project TEXT NOT NULL, subject TEXT NOT NULL, session TEXT NOT NULL,
@@ -62,6 +63,9 @@ class Status(StrEnum):
 OPEN = (Status.RECEIVING, Status.READY, Status.CONFLICT, Status.ERROR)
 """States in which nobody works on the session."""
 
+SAID = ("SOURCE", "VISIT", "PROTOCOL", "TIMEZONE", "prevent_anon", "prevent_auto_commit")
+"""Parameters of an import that the prearchive shows as they were said."""
+
 JOINABLE = (*OPEN, Status.BUILDING, Status.QUEUED_ARCHIVING)
 """States in which an object of the study may be placed; building waits for it, or it for the building."""
 
@@ -71,7 +75,9 @@ BUSY = (Status.BUILDING, Status.ARCHIVING, Status.MOVING, Status.DELETING)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One session. `uploaded`, `changed`: seconds, UTC; `built`: its description, empty before."""
+    """One session. `uploaded`, `changed`: seconds, UTC; `built`: its description, empty before; `words`: what
+    the sender said beside the targets (see `SAID`).
+    """
 
     pk: int
     project: str
@@ -89,12 +95,14 @@ class Row:
     uploaded: float
     changed: float
     built: dict[str, Any]
+    words: dict[str, str]
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Row:
         """Make the picture of a database row."""
         values = {name: row[name] for name in cls.__slots__}
-        return cls(**{**values, "private": bool(row["private"]), "built": json.loads(row["built"])})
+        read = {name: json.loads(row[name] or "{}") for name in ("built", "words")}
+        return cls(**{**values, "private": bool(row["private"]), **read})
 
     @property
     def url(self) -> str:
@@ -124,6 +132,7 @@ class Row:
             "VISIT": "",
             "PROTOCOL": "",
             "TIMEZONE": "",
+            **self.words,
         }
 
 
@@ -155,6 +164,18 @@ def create(
              login, private, wish, source, now, now),
         )  # fmt: skip
         return by_pk(ctx, cursor.lastrowid or 0)
+
+
+def note(ctx: Context, pk: int, words: Mapping[str, str]) -> None:
+    """Keep what a sender said of a session; later words win."""
+    if words:
+        row = by_pk(ctx, pk)
+        with ctx.store.write() as db:
+            db.execute(
+                "INSERT INTO prearchive_words VALUES (?, ?)"
+                " ON CONFLICT (session) DO UPDATE SET words = excluded.words",
+                (pk, json.dumps({**row.words, **words}, sort_keys=True)),
+            )
 
 
 def by_pk(ctx: Context, pk: int) -> Row:
@@ -225,6 +246,7 @@ def remove(ctx: Context, row: Row) -> None:
     """Delete a session with its files, in the present transaction if there is one."""
     with ctx.store.write() as db:
         db.execute("DELETE FROM prearchive WHERE pk = ?", (row.pk,))
+        db.execute("DELETE FROM prearchive_words WHERE session = ?", (row.pk,))
         ctx.store.drop(folder_of(ctx, row).parent)
 
 
@@ -248,7 +270,8 @@ def is_unassigned(row: Row) -> bool:
 
 
 def _rows(ctx: Context, where: str, *values: object) -> list[Row]:
-    sql = f"SELECT {_COLUMNS} FROM prearchive WHERE {where} ORDER BY pk"  # noqa: S608
+    words = "(SELECT words FROM prearchive_words WHERE session = pk) AS words"
+    sql = f"SELECT {_COLUMNS}, {words} FROM prearchive WHERE {where} ORDER BY pk"  # noqa: S608
     return [Row.of(row) for row in ctx.store.read().execute(sql, values)]
 
 
@@ -266,5 +289,5 @@ def _moment(seconds: float) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
-COLUMNS = tuple(Row(0, "", "", "", "", "", "", "", "", "", False, "", "", 0.0, 0.0, {}).public())
+COLUMNS = tuple(Row(0, "", "", "", "", "", "", "", "", "", False, "", "", 0.0, 0.0, {}, {}).public())
 """Names of the listed columns, in order."""

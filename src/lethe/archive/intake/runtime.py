@@ -170,7 +170,8 @@ def settle(intake: Intake, pk: int, *, archive: bool | None = None) -> None:
 
 def wants_archive(ctx: Context, row: Row) -> bool:
     """Tell whether a received session goes on to the archive by itself."""
-    if prearchive.is_unassigned(row) or row.auto_archive == "false":
+    kept = row.words.get("prevent_auto_commit") == "true"
+    if kept or prearchive.is_unassigned(row) or row.auto_archive == "false":
         return False
     return row.auto_archive == "true" or archive_mode(ctx, row.project) in (4, 5)
 
