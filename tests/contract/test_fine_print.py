@@ -125,3 +125,35 @@ def test_pyxnats_tables_of_sessions_and_scans(site):
     other = site.new_project()
     session.share(other)
     assert session.shares().get() == [project, other]
+
+
+SESSION_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<xnat:MRSession xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+  label="E1"><xnat:date>2020-02-02</xnat:date>
+  <xnat:scans><xnat:scan ID="1" type="T1" xsi:type="xnat:mrScanData"><xnat:quality>usable</xnat:quality>
+  </xnat:scan><xnat:scan ID="2" type="T2"/></xnat:scans>
+  <xnat:assessors><xnat:assessor xsi:type="xnat:qcManualAssessorData" label="QC"><xnat:rater>me</xnat:rater>
+  </xnat:assessor></xnat:assessors></xnat:MRSession>"""
+
+
+def test_the_xml_of_a_session_brings_its_scans_and_assessors_and_goes_round(site):
+    project = site.new_project()
+    address = f"/data/projects/{project}/subjects/S1/experiments/E1"
+    xml = {"Content-Type": "text/xml"}
+    assert site.rq("PUT", address, data=SESSION_XML, headers=xml).status_code == 201
+    scans = [
+        (row["ID"], row["type"], row["quality"], row["xsiType"])
+        for row in rows(site.rq("GET", address + "/scans"))
+    ]
+    assert scans == [("1", "T1", "usable", "xnat:mrScanData"), ("2", "T2", "", "xnat:mrScanData")]
+    assert [row["label"] for row in rows(site.rq("GET", address + "/assessors"))] == ["QC"]
+    written = site.rq("GET", address + "?format=xml").content
+    assert site.rq("PUT", address, data=written.replace(b">me<", b">you<"), headers=xml).status_code == 200
+    assert site.rq("GET", address + "?format=xml").content == written.replace(b">me<", b">you<")
+    subject = f"/data/projects/{project}/subjects/S1"
+    whole = site.rq("GET", subject + "?format=xml").content
+    assert site.rq("PUT", subject, data=whole.replace(b">you<", b">her<"), headers=xml).status_code == 200
+    assert b">her<" in site.rq("GET", address + "?format=xml").content
+    without = b'<xnat:scans><xnat:scan type="x" xsi:type="xnat:mrScanData"/></xnat:scans>'
+    broken = written.split(b"<xnat:scans>")[0] + without + b"</xnat:MRSession>"
+    assert site.rq("PUT", address, data=broken, headers=xml).status_code == 422

@@ -123,13 +123,24 @@ def parse(body: bytes) -> etree._Element:
 def read(body: bytes) -> tuple[XsiType, Data]:
     """Read an item document: its type and its fields (``ID``, ``project``, ``label`` among them).
 
-    Child items (scans, assessors, resources, shares) are not read; unknown elements are passed over.
+    Child items are not read (`lethe.archive.web.below` does), nor resources and shares; unknown elements
+    are passed over.
     """
-    root = parse(body)
+    return read_element(parse(body))
+
+
+def read_element(root: etree._Element, likely: XsiType | None = None) -> tuple[XsiType, Data]:
+    """Read one element that holds an item; `likely` is its type where it does not say one.
+
+    Raises
+    ------
+    Problem
+        422 if it is of no known type.
+    """
     name = root.get(f"{{{XSI}}}type")
-    found = type_of(name) if name else by_element(etree.QName(root).localname)
+    found = type_of(name) if name else by_element(etree.QName(root).localname) or likely
     if found is None:
-        raise Problem(422, "The root element is of no known data type.")
+        raise Problem(422, "An element is of no known data type.")
     data: Data = {}
     _read(root, found.nodes, data, "")
     return found, data

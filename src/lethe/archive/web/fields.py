@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lxml import etree
+
 from lethe.archive.model import Data
 from lethe.archive.problem import Problem
 from lethe.archive.types import protocol, xml, xpath
@@ -22,7 +24,7 @@ class Wish:
     `type` is the asked data type (None if not said), `system` holds ``ID``, ``label``, ``project`` and
     ``subject_ID`` where they were said, `changes` the other parameters in order, `document` the fields
     of an XML body (None without one), `replace` whether the document stands for everything, `protocols`
-    the study protocols of a project's document.
+    the study protocols of a project's document, `element` the document itself.
     """
 
     type: XsiType | None = None
@@ -31,6 +33,7 @@ class Wish:
     document: Data | None = None
     replace: bool = False
     protocols: dict[str, str] = field(default_factory=dict)
+    element: etree._Element | None = None
 
     def apply(self, kind: str, xsi_type: XsiType, data: Data) -> Data:
         """Return the fields after the wish; unknown fields are passed over."""
@@ -62,11 +65,11 @@ def wish(call: Call, kind: str) -> Wish:
         if found.type is None:
             raise Problem(400, "The data type is not known here.")
     if _is_xml(call):
-        found.type, found.document = xml.read(call.body)
+        root = xml.parse(call.body)
+        found = from_xml(xml.read_element(root), replace=found.replace)
+        found.element = root
         if kind == "project":
-            found.protocols = protocol.found_in(xml.parse(call.body))
-        for name in _SYSTEM & set(found.document):
-            found.system[name] = str(found.document.pop(name))
+            found.protocols = protocol.found_in(root)
     for name, value in call.values():
         if name.lower() in _reserved(kind):
             continue
@@ -78,6 +81,14 @@ def wish(call: Call, kind: str) -> Wish:
             found.system[system] = value
         else:
             found.changes.append((name, value))
+    return found
+
+
+def from_xml(read: tuple[XsiType, Data], *, replace: bool) -> Wish:
+    """Return what the XML of an item wants."""
+    found = Wish(type=read[0], document=read[1], replace=replace)
+    for name in _SYSTEM & set(read[1]):
+        found.system[name] = str(read[1].pop(name))
     return found
 
 

@@ -12,6 +12,7 @@ from lethe.archive.problem import Problem, not_found
 from lethe.archive.types.table import TYPES, XsiType, is_a
 from lethe.archive.web import answers
 from lethe.archive.web.address import Address, Place, resolve
+from lethe.archive.web.below import ANCESTOR, WORD, store_below
 from lethe.archive.web.columns import listing, mapping
 from lethe.archive.web.documents import document, stamp, type_of_item
 from lethe.archive.web.fields import Wish, wish
@@ -20,10 +21,6 @@ from lethe.governance.roles import Right
 
 KIND = {"subjects": SUBJECT, "experiments": EXPERIMENT, "scans": SCAN, "assessors": ASSESSOR,
         "reconstructions": RECONSTRUCTION}  # fmt: skip
-_ANCESTOR = {EXPERIMENT: "xnat:experimentData", SCAN: "xnat:imageScanData", ASSESSOR: "xnat:derivedData",
-             RECONSTRUCTION: "xnat:reconstructedImageData"}  # fmt: skip
-_WORD = {SUBJECT: "Subject", EXPERIMENT: "Experiment", SCAN: "Scan", ASSESSOR: "Assessor",
-         RECONSTRUCTION: "Reconstruction"}  # fmt: skip
 
 
 # ---- lists --------------------------------------------------------------------------------------
@@ -122,7 +119,9 @@ def put_item(call: Call, address: Address) -> Response:
         if made:
             _check_new_id(call, item, wanted)
         _store(call, item, wanted)
-        action = f"{'Added' if made else 'Modified'} {_WORD[item.kind]}"
+        if wanted.element is not None:
+            store_below(call, items.by_pk(call.ctx, item.pk), wanted.element)
+        action = f"{'Added' if made else 'Modified'} {WORD[item.kind]}"
         workflows.audit_item(call.ctx, item, action, login=call.login)
         if made:
             changes.tell(call.ctx, item, "CREATED", call.login)
@@ -232,7 +231,7 @@ def _put_part(call: Call, address: Address, collection: str, name: str, wanted: 
 def _wanted_type(wanted: Wish, kind: str) -> XsiType:
     if wanted.type is None:
         raise Problem(417, "Need PUT Contents")
-    if not is_a(wanted.type.name, _ANCESTOR[kind]) or wanted.type.name == "xnat:imageScanData":
+    if not is_a(wanted.type.name, ANCESTOR[kind]) or wanted.type.name == "xnat:imageScanData":
         raise Problem(400, "The data type does not fit the address.")
     return wanted.type
 
@@ -299,7 +298,7 @@ def delete_item(call: Call, address: Address) -> Response:
     access.require(call.ctx, call.user, item, Right.DELETE)
     with call.ctx.store.write():
         changes.delete(call.ctx, item, login=call.login)
-        workflows.audit_item(call.ctx, item, f"Removed {_WORD[item.kind]}", login=call.login)
+        workflows.audit_item(call.ctx, item, f"Removed {WORD[item.kind]}", login=call.login)
     return answers.text("")
 
 
