@@ -287,8 +287,8 @@ def _columns(call: Call, kind: str, root: str) -> list[Column]:
             names += ["subject_ID", "subject_label"]
         elif any(is_a(name, root) for name in TYPES if name != root):  # pyxnat needs to know which it is
             names.append("xsiType")
-    if asked and kind in {"project", "subject", "experiment"}:
-        names.append("ID")
+    if asked and kind in {"project", "subject"}:
+        names.append("ID")  # which pyxnat reads without asking for it
     columns: dict[str, Column] = {}
     for name in [*names, "URI"]:
         made = column(kind, name, root) if name else None
