@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import requests
 
-from contract.helpers import PASSWORDS, fresh
+from contract.helpers import PASSWORDS, dicom_bytes, fresh
 
 
 def rows(answer):
@@ -157,3 +157,58 @@ def test_the_xml_of_a_session_brings_its_scans_and_assessors_and_goes_round(site
     without = b'<xnat:scans><xnat:scan type="x" xsi:type="xnat:mrScanData"/></xnat:scans>'
     broken = written.split(b"<xnat:scans>")[0] + without + b"</xnat:MRSession>"
     assert site.rq("PUT", address, data=broken, headers=xml).status_code == 422
+
+
+def test_headers_are_pulled_into_what_was_made_by_hand_and_types_follow_the_project(site):
+    project = site.new_project()
+    first, second = (site.mr(project, "S1", label) for label in ("E1", "E2"))
+    for session in (first, second):
+        scan = f"/data/experiments/{session}/scans/4"
+        site.rq("PUT", scan + "?xsiType=xnat:mrScanData&quality=questionable")
+        file = scan + "/resources/DICOM/files/1.dcm?inbody=true&format=DICOM&content=RAW"
+        site.rq("PUT", file, data=dicom_bytes(num=4, desc="t1_mprage"))
+    for session in (first, second):
+        assert site.rq("PUT", f"/data/experiments/{session}?pullDataFromHeaders=true").status_code == 200
+    site.rq("PUT", f"/data/experiments/{first}/scans/4?type=T1w")
+    assert site.rq("PUT", f"/data/experiments/{second}?fixScanTypes=true").status_code == 200
+    (row,) = rows(
+        site.rq("GET", f"/data/experiments/{second}/scans?columns=ID,type,quality,series_description,UID")
+    )
+    assert (row["type"], row["quality"], row["series_description"]) == ("T1w", "questionable", "t1_mprage")
+    assert row["UID"].startswith("1.2.")
+    fields = site.rq("GET", f"/data/experiments/{second}?format=json").json()["items"][0]["data_fields"]
+    assert (fields["modality"], fields["label"]) == ("MR", "E2")
+
+
+def test_moving_a_subject_moves_its_sessions(site):
+    source, target = site.new_project(), site.new_project()
+    session = site.mr(source)
+    file = f"/data/experiments/{session}/resources/R/files/a.txt"
+    site.rq("PUT", file + "?inbody=true", data=b"a")
+    subject = site.rq("PUT", f"/data/projects/{source}/subjects/S1").text
+    moved = site.rq(
+        "PUT", f"/data/projects/{source}/subjects/{subject}/projects/{target}?primary=true&label=M1"
+    )
+    assert moved.status_code == 200
+    assert site.rq("GET", f"/data/projects/{source}/subjects/S1").status_code == 404
+    assert site.rq("GET", f"/data/projects/{target}/subjects/M1/experiments/S1_MR1").status_code == 200
+    assert rows(site.rq("GET", f"/data/projects/{source}/experiments")) == []
+    assert site.rq("GET", file).content == b"a"
+
+
+def test_a_script_is_enabled_with_its_coming_and_an_old_version_of_a_text_can_be_read(site):
+    project = site.new_project()
+    script, config = f"/xapi/anonymize/projects/{project}", f"/data/projects/{project}/config/tool/path"
+    assert site.rq("GET", script + "/enabled").text == "false"
+    site.rq("PUT", script, data='version "6.3"\n', headers={"Content-Type": "text/plain"})
+    assert site.rq("GET", script + "/enabled").text == "true"
+    for text in ("one", "two"):
+        site.rq("PUT", config + "?inbody=true", data=text)
+    assert site.rq("GET", config + "?contents=true&version=1").text == "one"
+    assert site.rq("GET", config + "?contents=true").text == "two"
+
+
+def test_options_are_told(site):
+    answer = site.rq("OPTIONS", "/data/projects")
+    assert answer.status_code == 200
+    assert "DELETE" in answer.headers["Allow"]

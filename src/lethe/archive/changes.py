@@ -95,18 +95,29 @@ def unshare(ctx: Context, item: Item, project: str) -> bool:
 
 
 def transfer(ctx: Context, item: Item, project: str, label: str, *, login: str) -> None:
-    """Make `project` the owner of an item (and of all below it); the files move along."""
-    check_label(label)
-    with ctx.store.write() as db:
-        unshare(ctx, item, project)
-        items.check_free(ctx, item.kind, project, label, but=item.pk)
-        if item.kind == SUBJECT and items.children(ctx, item, EXPERIMENT):
-            raise Problem(409, "Move the experiments of the subject first.")
-        old = items.folder_of(ctx, item)
+    """Make `project` the owner of an item and of all below it, a subject's sessions too; files move along.
+
+    Raises
+    ------
+    Problem
+        409 if a label is taken there.
+    """
+    with ctx.store.write():
         parent = item.parent
         if item.kind == EXPERIMENT:
             subject = items.by_pk(ctx, parent or 0)
             parent = items.ensure_subject(ctx, project, subject.label, login=login)[0].pk
+        _adopt(ctx, item, project, label, parent, login)
+        for session in items.children(ctx, item, EXPERIMENT) if item.kind == SUBJECT else ():
+            _adopt(ctx, session, project, session.label, item.pk, login)
+
+
+def _adopt(ctx: Context, item: Item, project: str, label: str, parent: int | None, login: str) -> None:
+    check_label(label)
+    with ctx.store.write() as db:
+        unshare(ctx, item, project)
+        items.check_free(ctx, item.kind, project, label, but=item.pk)
+        old = items.folder_of(ctx, item)
         folder = items.free_folder(ctx, item.kind, project, parent, label)
         db.execute(
             "UPDATE item SET project = ?, label = ?, folder = ?, parent = ?,"
@@ -116,7 +127,9 @@ def transfer(ctx: Context, item: Item, project: str, label: str, *, login: str) 
         for child in items.many(ctx, "parent = ?", item.pk):
             if child.kind == ASSESSOR:
                 items.check_free(ctx, ASSESSOR, project, child.label, but=child.pk)
-        db.execute("UPDATE item SET project = ? WHERE parent = ?", (project, item.pk))
+        db.execute(
+            "UPDATE item SET project = ? WHERE parent = ? AND kind != ?", (project, item.pk, EXPERIMENT)
+        )
         ctx.store.move(old, items.folder_of(ctx, items.by_pk(ctx, item.pk)))
 
 

@@ -100,11 +100,11 @@ def test_anonymization_scripts_are_kept_for_their_owners(client, project):
     assert client("PUT", url, "olga", content='version "6.3"\n(0010,0010) := "ä"').status_code == 200
     assert client("GET", url, "cora").text.endswith(':= "ä"')
     assert client("GET", url, "una").status_code == 404
-    assert client("GET", f"{url}/enabled").json() is False
-    assert client("PUT", f"{url}/enabled", "olga", content=b"").status_code == 200
     assert client("GET", f"{url}/enabled").json() is True
     client("PUT", f"{url}/enabled?enable=false", "olga")
     assert client("GET", f"{url}/enabled").json() is False
+    assert client("PUT", f"{url}/enabled", "olga", content=b"").status_code == 200
+    assert client("GET", f"{url}/enabled").json() is True
     assert client("PUT", "/xapi/anonymize/site", "olga", content=b"x").status_code == 403
     assert client("GET", "/xapi/anonymize/site", "olga").text.startswith("version")
     assert client("GET", "/xapi/anonymize/site", "guest").status_code == 403

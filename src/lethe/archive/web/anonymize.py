@@ -16,6 +16,7 @@ from lethe.governance.roles import Right
 
 _DEFAULT = 'version "6.3"\n'
 _SITE = ""
+_SITE_SWITCH = "enableSitewideAnonymizationScript"
 
 
 def routes(ctx: Context) -> list[BaseRoute]:
@@ -56,11 +57,14 @@ def _script(call: Call, project: str) -> Response:
 
 def _enabled(call: Call, project: str) -> Response:
     _check_site(call, project)
-    key = f"anonymize.enabled.{project}"
+    key = f"anonymize.enabled.{project}" if project else f"site.{_SITE_SWITCH}"
     if call.method == "PUT":
         call.ctx.store.set_setting(key, flag(call.query, "enable") if "enable" in call.query else True)
         return answers.text("")
-    return answers.as_json(bool(call.ctx.store.setting(key, not project)))
+    if not project:
+        return answers.as_json(bool(call.ctx.settings.get(_SITE_SWITCH)))
+    has_script = call.ctx.store.setting(f"anonymize.script.{project}") is not None
+    return answers.as_json(bool(call.ctx.store.setting(key, has_script)))
 
 
 def _check_site(call: Call, project: str) -> None:

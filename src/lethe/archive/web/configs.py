@@ -40,10 +40,14 @@ def put_config(
         )  # fmt: skip
 
 
-def _newest(ctx: Context, tool: str, path: str, project: str) -> sqlite3.Row | None:
+def _newest(
+    ctx: Context, tool: str, path: str, project: str, version: int | None = None
+) -> sqlite3.Row | None:
+    """Return the newest version of a text, or the one asked for."""
     row: sqlite3.Row | None = ctx.store.read().execute(
-        "SELECT * FROM config WHERE tool = ? AND path = ? AND project = ? ORDER BY version DESC LIMIT 1",
-        (tool, path, project),
+        "SELECT * FROM config WHERE tool = ? AND path = ? AND project = ? AND (? IS NULL OR version = ?)"
+        " ORDER BY version DESC LIMIT 1",
+        (tool, path, project, version, version),
     ).fetchone()  # fmt: skip
     return row
 
@@ -69,7 +73,8 @@ def _answer(call: Call, tail: list[str], project: str) -> Response:
     if call.method != "GET":
         raise Problem(405)
     if path:
-        row = _newest(call.ctx, tool, path, project)
+        version = call.query.get("version", "")
+        row = _newest(call.ctx, tool, path, project, int(version[:9]) if version.isdecimal() else None)
         if row is None:
             raise Problem(404, "There is no such configuration.")
         if call.query.get("action", "").lower() == "gethistory":

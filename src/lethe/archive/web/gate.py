@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lethe.archive import accounts
@@ -25,6 +26,7 @@ from lethe.archive.web.sessions import Sessions
 from lethe.errors import Misconfigured, Outcome, Quarantined, Unavailable
 
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _PREFIX = re.compile(
     r"/(?:data|REST)(?:/archive(?=/(?:projects|subjects|experiments|scan_types|scanners|investigators)(?:/|$))|(?=/|$))"
@@ -117,7 +119,10 @@ class Gate:
             words = _words(scope)
             scope.setdefault("state", {})["words"] = words
             cookie = await self._identify(scope)
-            await self._app(scope, receive, sending)
+            if scope["method"] == "OPTIONS" and words[0] in {"data", "xapi"}:
+                await Response(headers={"Allow": _METHODS})(scope, receive, sending)
+            else:
+                await self._app(scope, receive, sending)
         except (Outcome, OSError, sqlite3.OperationalError) as error:
             problem = _problem(error)
             if problem is None or answered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from lethe.archive import access, changes, items, workflows
-from lethe.archive.intake import intake_of
+from lethe.archive.intake import headers, intake_of
 from lethe.archive.intake.images import look_before_adoption, require_seen
 from lethe.archive.model import ASSESSOR, EXPERIMENT, RECONSTRUCTION, SCAN, SUBJECT, Item
 from lethe.archive.problem import Problem, not_found
@@ -125,9 +125,21 @@ def put_item(call: Call, address: Address) -> Response:
         workflows.audit_item(call.ctx, item, action, login=call.login)
         if made:
             changes.tell(call.ctx, item, "CREATED", call.login)
+    _describe(call, item)
     if item.kind in {SCAN, RECONSTRUCTION}:
         return answers.text("")
     return answers.text(item.id, 201 if made else 200)
+
+
+def _describe(call: Call, item: Item) -> None:
+    """Carry out ``pullDataFromHeaders`` and ``fixScanTypes``, outside of the transaction: they read files."""
+    if item.kind not in {EXPERIMENT, SCAN}:
+        return
+    session = item if item.kind == EXPERIMENT else items.by_pk(call.ctx, item.parent or 0)
+    if call.flag("pullDataFromHeaders"):
+        headers.pull(call.ctx, session, login=call.login, only=item if item.kind == SCAN else None)
+    if call.flag("fixScanTypes"):
+        headers.fix_types(call.ctx, session, login=call.login)
 
 
 def _check_unchanged(call: Call, item: Item, made: bool) -> None:

@@ -166,9 +166,6 @@ def _enable(enabled: bool) -> Handler:
 def _config(call: Call) -> Response:
     project = _manage(call)
     number = _wrapper_id(call)
-    stored = registry.config(call.ctx, number, project)
-    if stored is None and not project:
-        raise Problem(404, "There are no settings for this wrapper.")
     return as_json(registry.effective_config(call.ctx, number, project))
 
 
