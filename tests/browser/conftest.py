@@ -20,7 +20,7 @@ from lethe.archive.web.dashboard import FOLDER
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHOTS = Path(os.environ.get("LETHE_SHOTS", REPOSITORY / "build" / "screenshots"))
 _FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--use-gl=angle", "--enable-unsafe-swiftshader"]
-_WAIT_MS = 15_000
+_WAIT_MS = 30_000
 
 expect.set_options(timeout=_WAIT_MS)
 

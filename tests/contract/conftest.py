@@ -46,7 +46,7 @@ def start_archive(root, users_file, *more):
         try:
             requests.get(address + "/xapi/siteConfig/buildInfo", timeout=5)
             break
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.05)
     return process, address
 
@@ -61,7 +61,7 @@ def _copy(stream, path):
 def stop_archive(process):
     process.terminate()
     try:
-        process.wait(20)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

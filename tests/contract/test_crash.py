@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import threading
 import time
 
@@ -15,6 +14,7 @@ from contract.conftest import start_archive, stop_archive
 from contract.helpers import Site
 from contract.test_commands import register
 from contract.workload import Workload
+from kit.ports import free_port
 from lethe.archive.check import check
 from lethe.archive.context import open_context
 
@@ -24,12 +24,6 @@ pytestmark = [
 ]
 KILLS = int(os.environ.get("LETHE_KILLS", "4"))
 SEED = int(os.environ.get("LETHE_SEED", "11"))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:

@@ -350,12 +350,12 @@ def runs(site, collection):
         ids.append(made["workflow-id"])
     for number in ids:
         status = ""
-        for _ in range(240):
+        for _ in range(1200):
             answer = site.rq("GET", f"/data/workflows/{number}?format=json", "alice")
             status = answer.json()["items"][0]["data_fields"]["status"]
             if status == "Complete" or status.startswith(("Failed", "Killed")):
                 break
-            time.sleep(0.25)
+            time.sleep(0.05)
         assert status == "Complete", status
     return project, wrapper, ids
 

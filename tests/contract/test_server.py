@@ -40,7 +40,6 @@ def test_the_first_password_is_generated_and_printed_once(tmp_path):
     command = [*LETHE, "serve", "--root", str(root), "--http", "0"]
     passwords = []
     for _ in range(2):
-        started = time.monotonic()
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         with process.stderr:
             text = lines_until(process, r"first login" if not passwords else r"archive at")
@@ -51,12 +50,12 @@ def test_the_first_password_is_generated_and_printed_once(tmp_path):
                     break
                 except requests.ConnectionError:
                     time.sleep(0.02)
-            seconds = time.monotonic() - started
+            worked = sum(psutil.Process(process.pid).cpu_times()[:2])
             assert answer.status_code == 401
             found = re.search(r"password .*: (\S+)", text)
             if not passwords:
                 passwords.append(found[1])
-                assert seconds < 10  # 2 s on an idle machine; see the measured figure in the README
+                assert worked < 5  # 2 s on an idle machine; see the measured figure in the README
             else:
                 assert found is None
             auth = ("admin", passwords[0])

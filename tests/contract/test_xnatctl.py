@@ -83,12 +83,12 @@ def quick_rebuilder(site):
     site.rq("POST", "/xapi/siteConfig", json={key: before})
 
 
-def until(deed, seconds=30):
-    for _ in range(seconds * 4):
+def until(deed, seconds=60):
+    for _ in range(seconds * 20):
         found = deed()
         if found:
             return found
-        time.sleep(0.25)
+        time.sleep(0.05)
     raise AssertionError("it did not happen in time")
 
 

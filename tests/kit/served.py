@@ -31,14 +31,14 @@ def served(root: Path, users: dict[str, dict[str, object]], *options: str) -> It
             yield url
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
             drain.join()
 
 
 def _wait(url: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while True:
-        with contextlib.suppress(requests.ConnectionError):
+        with contextlib.suppress(requests.ConnectionError, requests.Timeout):
             requests.get(f"{url}/xapi/siteConfig/buildInfo", timeout=5)
             return
         assert time.monotonic() < end, "the archive does not answer"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from kit.ports import free_port
 from lethe.image.rebuild import Rebuilt
 from unit.image_rebuild.conftest import Case, person, prepared, rebuilt
 
@@ -73,16 +73,10 @@ class Orthanc:
         return f"/instances/{found['ID']}"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
     root = tmp_path_factory.mktemp("orthanc")
-    http, dicom = _free_port(), _free_port()
+    http, dicom = free_port(), free_port()
     settings = {
         "Name": "lethe-test",
         "StorageDirectory": str(root / "storage"),
@@ -102,7 +96,7 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
         process = subprocess.Popen([ORTHANC, str(root / "orthanc.json")], stdout=log, stderr=log)
     server = Orthanc(f"http://127.0.0.1:{http}", dicom)
     try:
-        for _ in range(100):
+        for _ in range(600):
             try:
                 server.get("/system")
                 break

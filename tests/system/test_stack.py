@@ -21,6 +21,7 @@ import yaml
 from requests.adapters import HTTPAdapter
 
 from contract.helpers import dicom_zip
+from kit.ports import free_port
 from lethe.stack.settings import Site, prepare, read_env
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,12 +105,6 @@ def test_every_service_is_confined_and_limited_and_no_secret_is_in_the_environme
 def test_every_setting_of_the_compose_file_is_explained_in_the_example() -> None:
     used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
     assert used == set(read_env(ROOT / ".env.example"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Site:
         assert answer.status_code == 200, answer.text
         return int(answer.json()["workflow-id"])
 
-    def wait(self, workflow: int, seconds: float = 20.0) -> str:
+    def wait(self, workflow: int, seconds: float = 60.0) -> str:
         """Wait for the end of a workflow; return its status."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

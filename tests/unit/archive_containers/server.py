@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,14 +14,9 @@ from typing import Any
 
 import requests
 
+from kit.ports import free_port
+
 PASSWORDS = {"admin": "admin", "alice": "alice", "bob": "bob"}
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -45,12 +39,12 @@ class Server:
         command += ["--http", str(self.port), "--users", str(self.users), "--backend", self.backend]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                requests.get(self.url + "/data/version", timeout=2)
+                requests.get(self.url + "/data/version", timeout=5)
                 return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 if self.process.poll() is not None:
                     break
                 time.sleep(0.05)
@@ -114,7 +108,7 @@ class Server:
         answer = self.rq("GET", f"/data/workflows/{workflow}?format=json")
         return str(answer.json()["items"][0]["data_fields"]["status"])
 
-    def wait(self, workflow: str, *until: str, seconds: float = 40) -> str:
+    def wait(self, workflow: str, *until: str, seconds: float = 120) -> str:
         """Poll until the workflow has one of these statuses, or has ended."""
         deadline = time.monotonic() + seconds
         status = ""

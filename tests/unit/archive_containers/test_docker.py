@@ -103,7 +103,7 @@ def test_no_container_is_left_behind(docked: Site, image: str) -> None:
     workflow = start(docked, image, "cp /input/a.txt /output/")
     assert docked.wait(workflow) == "Complete"
     name = docked.run_of(workflow).name
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while DockerBackend().api().containers(all=True, filters={"label": f"lethe.run={name}"}):
         assert time.monotonic() < deadline
         time.sleep(0.05)

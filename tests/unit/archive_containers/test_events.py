@@ -41,7 +41,7 @@ def archived(site: Site, accession: str, login: str = "member") -> None:
     )
 
 
-def delivered(site: Site, seconds: float = 5.0) -> dict[str, Any]:
+def delivered(site: Site, seconds: float = 30.0) -> dict[str, Any]:
     """Wait until the newest delivery is worked off; return it."""
     deadline = time.monotonic() + seconds
     while True:
@@ -137,7 +137,7 @@ def test_an_owner_who_left_launches_nothing(ready: tuple[Site, int]) -> None:
     site.send("POST", "/projects/P/events/subscription", "owner", json=subscription(site, wrapper))
     accounts.set_membership(site.ctx, "P", "owner", None)
     archived(site, site.session)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (
         not delivery.listing(site.ctx)
         or delivery.listing(site.ctx)[0]["status"][-1]["status"] != "ACTION_FAILED"

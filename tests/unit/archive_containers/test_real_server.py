@@ -115,7 +115,7 @@ def test_scenario_s35_an_archived_session_launches_the_subscribed_command(server
     path = f"/data/services/import?project={project}&dest=/archive&inbody=true"
     answer = server.rq("POST", path, data=dicom_zip("EV"), headers={"Content-Type": "application/zip"})
     assert answer.status_code in (200, 201), answer.text
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     rows: list[dict[str, str]] = []
     while not rows:
         assert time.monotonic() < deadline

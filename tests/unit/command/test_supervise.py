@@ -91,7 +91,7 @@ def test_when_the_parent_is_killed_the_work_ends_too(tmp_path: Path) -> None:
     worker = int(process.stdout.readline().split()[-1])
     process.kill()
     _finish(process)
-    for _ in range(100):
+    for _ in range(600):
         if not Path(f"/proc/{worker}/cmdline").exists() or not Path(f"/proc/{worker}/cmdline").read_bytes():
             return
         time.sleep(0.05)
@@ -106,7 +106,7 @@ def test_children_of_the_work_do_not_outlive_it(tmp_path: Path) -> None:
     child = int(process.stdout.readline().split()[-1])
     assert _finish(process)[0] == 137
     status = Path(f"/proc/{child}/stat")
-    for _ in range(40):
+    for _ in range(600):
         if not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] == "Z":
             return
         time.sleep(0.05)
