@@ -212,3 +212,27 @@ def test_options_are_told(site):
     answer = site.rq("OPTIONS", "/data/projects")
     assert answer.status_code == 200
     assert "DELETE" in answer.headers["Allow"]
+
+
+def test_what_is_deleted_while_an_upload_runs_is_404_and_goes_once(site):
+    project = site.new_project()
+    session = site.mr(project)
+
+    def slowly():
+        yield b"x" * 100
+        deleted = [
+            site.rq("DELETE", f"/data/experiments/{session}?removeFiles=true").status_code for _ in "ab"
+        ]
+        assert deleted == [200, 404]
+        yield b"x"
+
+    file = f"/data/experiments/{session}/resources/R/files/a.bin?inbody=true"
+    assert site.rq("PUT", file, data=slowly()).status_code == 404
+
+
+def test_xml_of_another_kind_and_bodies_that_are_no_json_are_refused(site):
+    project = site.new_project()
+    xml = '<xnat:MRSession xmlns:xnat="http://nrg.wustl.edu/xnat" label="X"/>'
+    for path in (f"/data/projects/{project}/subjects/X", f"/data/projects/{fresh()}"):
+        assert site.rq("PUT", path, data=xml, headers={"Content-Type": "text/xml"}).status_code == 400
+    assert site.rq("PUT", "/xapi/users/alice/roles", data="{").status_code == 400

@@ -9,11 +9,12 @@ from lxml import etree
 from lethe.archive.model import Data
 from lethe.archive.problem import Problem
 from lethe.archive.types import protocol, xml, xpath
-from lethe.archive.types.table import XsiType, type_of
+from lethe.archive.types.table import XsiType, is_a, type_of
 from lethe.archive.web.columns import RESERVED
 from lethe.archive.web.request import Call
 
 _SYSTEM = frozenset({"ID", "project", "label", "subject_ID", "image_session_ID", "imageSession_ID"})
+_ROOTS = {"project": "xnat:projectData", "subject": "xnat:subjectData"}
 _XML_TYPES = ("text/xml", "application/xml")
 
 
@@ -70,6 +71,8 @@ def wish(call: Call, kind: str) -> Wish:
         found.element = root
         if kind == "project":
             found.protocols = protocol.found_in(root)
+    if found.type is not None and not is_a(found.type.name, _ROOTS.get(kind, found.type.name)):
+        raise Problem(400, "The data type does not fit the address.")
     for name, value in call.values():
         if name.lower() in _reserved(kind):
             continue

@@ -123,7 +123,7 @@ class Gate:
                 await Response(headers={"Allow": _METHODS})(scope, receive, sending)
             else:
                 await self._app(scope, receive, sending)
-        except (Outcome, OSError, sqlite3.OperationalError) as error:
+        except (Outcome, OSError, sqlite3.OperationalError, sqlite3.IntegrityError) as error:
             problem = _problem(error)
             if problem is None or answered:
                 raise
@@ -209,6 +209,9 @@ def _problem(outcome: Exception) -> Problem | None:
     """Return what to answer for an expected ending; None for a fault of the program."""
     if isinstance(outcome, Problem):
         return outcome
+    if isinstance(outcome, sqlite3.IntegrityError):
+        gone = "FOREIGN KEY" in str(outcome)
+        return Problem(404, "The item was deleted meanwhile.") if gone else None
     if not isinstance(outcome, Outcome):
         return Problem(507, "The disk of the archive is full.") if _is_full(outcome) else None
     status = 400

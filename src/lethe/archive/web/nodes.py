@@ -309,6 +309,7 @@ def delete_item(call: Call, address: Address) -> Response:
         return answers.text("")
     access.require(call.ctx, call.user, item, Right.DELETE)
     with call.ctx.store.write():
+        items.by_pk(call.ctx, item.pk)  # 404 if somebody else was faster
         changes.delete(call.ctx, item, login=call.login)
         workflows.audit_item(call.ctx, item, f"Removed {WORD[item.kind]}", login=call.login)
     return answers.text("")

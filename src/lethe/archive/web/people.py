@@ -211,7 +211,10 @@ def _roles(call: Call, names: dict[str, str]) -> Response:
     if call.method == "GET":
         return answers.as_json(sorted(_self_or_admin(call, names).site_roles))
     user = _user_for_admin(call, names)
-    wanted = json.loads(call.body or b"[]")
+    try:
+        wanted = json.loads(call.body or b"[]")
+    except ValueError:
+        raise Problem(400, "The body is not JSON.") from None
     if not isinstance(wanted, list) or not all(isinstance(role, str) for role in wanted):
         raise Problem(400, "The body is a list of roles.")
     for role in wanted:

@@ -251,7 +251,10 @@ def delete_project(call: Call, name: str) -> Response:
         raise Problem(400, "Unable to find the specified project.")
     access.require(call.ctx, call.user, project, Right.SEE)
     access.require(call.ctx, call.user, project, Right.MANAGE)
-    changes.delete(call.ctx, project, login=call.login)
+    with call.ctx.store.write():
+        if items.find_project(call.ctx, project.id) is None:
+            raise Problem(400, "Unable to find the specified project.")
+        changes.delete(call.ctx, project, login=call.login)
     return answers.text("")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from lethe.archive import changes, content, digests, workflows
+from lethe.archive import changes, content, digests, items, workflows
 from lethe.archive.content import Incoming
 from lethe.archive.intake import intake_of, unpack
 from lethe.archive.intake.images import check_upload, holds_images, require_unchanged
@@ -65,6 +65,7 @@ def store(call: Call, found: Target, upload: Upload) -> Response:
 
 def _keep(call: Call, found: Target, owner: Item, label: str, incoming: list[Incoming]) -> Response:
     with call.ctx.store.write():
+        items.by_pk(call.ctx, owner.pk)  # 404 if it was deleted while the bytes came
         resource, made = content.ensure_resource(
             call.ctx, owner, label, login=call.login, variant=found.variant,
             format=call.query.get("format", ""), content=call.query.get("content", ""),
