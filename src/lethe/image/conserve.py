@@ -16,8 +16,9 @@ from lethe.errors import Refused
 from lethe.image.frames import Frame
 from lethe.image.layout import RAS, Lattice, layout_of
 from lethe.image.nifti import Nifti
-from lethe.image.stack import Finding, Stack
+from lethe.image.stack import Finding, Stack, time_key
 
+_PRIVATE = Finding("private-scaling", "The values are those of the scanner's private scaling.", fatal=False)
 _REMEDY = "The series stays DICOM; report the case with the kind of scanner."
 
 
@@ -33,6 +34,8 @@ class ImageReport:
         Numbers of voxels; the fourth only with several time points.
     largest_misplacement_mm : float
         Between a slice of the image and where its header put it.
+    volumes : tuple of Frame
+        One plane of each time point, in order.
     crc32 : int
         Of the uncompressed file, as gzip keeps it (``gzip -lv`` shows it).
     """
@@ -40,6 +43,7 @@ class ImageReport:
     name: str
     shape: tuple[int, ...]
     largest_misplacement_mm: float
+    volumes: tuple[Frame, ...] = ()
     crc32: int = 0
 
 
@@ -56,7 +60,7 @@ class ConservationReport:
     spacing_mm, tilt_degrees : float
         Distance of slices, angle of the gantry.
     images : list of ImageReport
-        Each with the checksum of its content.
+        In order of time, echo and kind; each with the checksum of its content.
     findings : list of Finding
         Irregularities that did no harm.
     """
@@ -163,7 +167,8 @@ def compare(
     Raises
     ------
     Refused
-        ``slices-lost``, ``slices-added``, ``geometry-changed``, ``voxels-changed``, ``time-order``.
+        ``slices-lost``, ``slices-added``, ``split-series``, ``geometry-changed``, ``voxels-changed``,
+        ``time-order``.
     """
     boards = [_Board(name, image, affines[name], stack) for name, image in images.items()]
     frames = [frame for group in stack.groups for frame in group]
@@ -173,6 +178,10 @@ def compare(
             "slices-lost" if room < len(frames) else "slices-added",
             f"{len(frames)} image planes were sent, the conversion holds {room}.",
             remedy=_REMEDY,
+        )
+    if any(board.slices != len(stack.groups) for board in boards):
+        raise Refused(
+            "split-series", "The conversion distributed one volume over several images.", remedy=_REMEDY
         )
     for group in stack.groups:
         _match_position(group, boards, pixels)
@@ -185,8 +194,9 @@ def compare(
         time_points=max(map(len, stack.groups)),
         spacing_mm=stack.spacing_mm,
         tilt_degrees=stack.tilt_degrees,
-        images=[board.report() for board in boards],
-        findings=[finding for finding in stack.findings if not finding.fatal],
+        images=sorted((board.report() for board in boards), key=lambda report: time_key(report.volumes[0])),
+        findings=[finding for finding in stack.findings if not finding.fatal]
+        + [_PRIVATE for _ in {board.private_scaling for board in boards} - {False}],
     )
 
 
@@ -226,7 +236,8 @@ class _Board:
         self._scalings = {"standard", "precise"}
         shape = image.voxels.shape
         self._found: dict[tuple[int, int], Frame] = {}
-        self.free = self._lattice.slices * shape[3]
+        self.slices = self._lattice.slices
+        self.free = self.slices * shape[3]
 
     def slice_of(self, frame: Frame) -> int | None:
         """Return the slice index at which `frame` lies, or None when the grid is not there."""
@@ -270,7 +281,13 @@ class _Board:
     def report(self) -> ImageReport:
         """Return what the image holds."""
         shape = self._image.voxels.shape
-        return ImageReport(self.name, shape if shape[3] > 1 else shape[:3], self._worst)
+        volumes = tuple(self._found[0, t] for t in range(shape[3]))
+        return ImageReport(self.name, shape if shape[3] > 1 else shape[:3], self._worst, volumes)
+
+    @property
+    def private_scaling(self) -> bool:
+        """Whether the values are those of Philips' private scaling, not those of the standard."""
+        return self._scalings == {"precise"}
 
     def _equal(self, frame: Frame, stored: NDArray[Any], plane: NDArray[Any]) -> bool:
         scalings = {"standard": frame.scaling}

@@ -7,21 +7,24 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lethe.errors import Misconfigured, Refused
 from lethe.files import sync_folder, write_bytes, write_json
 from lethe.image import nifti
-from lethe.image.conserve import ConservationReport, compare, stack_affine
+from lethe.image.conserve import ConservationReport, ImageReport, compare, stack_affine
 from lethe.image.converter import HeadStart, Raw
 from lethe.image.frames import Instance, dicom_files
+from lethe.image.gradients import gradient_tables
 from lethe.image.lane import Lane, LaneDecision, Rule, decide
 from lethe.image.pack import Packer
 from lethe.image.pixels import Planes
+from lethe.image.reorder import MIXED_UP, REORDERED, put_in_order
 from lethe.image.series import evidence_of, read_series
 from lethe.image.sidecar import filtered
-from lethe.image.stack import Stack, analyse
+from lethe.image.stack import Finding, Stack, analyse
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,53 +113,93 @@ def _convert(
 ) -> Conversion:
     ordered = sorted(instances, key=lambda instance: _order(stack, instance))
     scalings = {frame.scaling for instance in ordered for frame in instance.frames}
+    # Told to keep to the standard, dcm2niix gives all slices the scaling of the first; but not with Philips.
+    philips = all("PHILIPS" in i.manufacturer and all(f.precise for f in i.frames) for i in ordered)
+    private = len(scalings) > 1 and (not philips or any(instance.enhanced for instance in ordered))
+    run = start.run([i.path for i in ordered], private_scaling=private)
     planes = Planes(instances)
-    with (
-        start.run([i.path for i in ordered], scaling_varies=len(scalings) > 1) as run,
-        Packer(stack, planes, ready) as packer,
-    ):
+    with Packer(stack, planes, ready) as packer:
         try:
-            found_images = run.images()
+            raws = run.images()
         except Refused:
             packer.read_all()  # what is wrong with the pixels tells more than that the converter failed
             raise
         packer.use_both_cores()
-        raws = dict(zip(_names(len(found_images)), found_images, strict=True))
-        images = {name: nifti.read(raw.nifti) for name, raw in raws.items()}
-        affines = {name: image.affine for name, image in images.items()}
-        sheared = any(finding.code == "gantry-tilt" for finding in stack.findings)
-        if sheared:
-            affines = {name: stack_affine(stack, image) for name, image in images.items()}
-        with ThreadPoolExecutor(1) as writer:
-            # Written while the comparison runs; thrown away with the folder if that finds a loss.
-            sums = {
-                name: writer.submit(
-                    packer.write,
-                    ready / name,
-                    nifti.clean_head(image, affines[name] if sheared else None),
-                    image.voxels,
-                )
-                for name, image in images.items()
-            }
-            report = compare(stack, images, affines, planes, instances=len(instances))
-    report = replace(
-        report, images=[replace(image, crc32=sums[image.name].result()) for image in report.images]
-    )
-    return _write(ready, raws, lane, report)
+        check = partial(_checked, stack=stack, lane=lane, planes=planes, packer=packer, ready=ready)
+        try:
+            return check(raws, instances=len(instances))
+        except Refused as refusal:
+            ordered_raw = None
+            if refusal.code in MIXED_UP:
+                ordered_raw = put_in_order(raws, stack, planes, start.folder())
+            if ordered_raw is None:
+                raise
+            return check([ordered_raw], instances=len(instances), remarks=[REORDERED])
 
 
-def _write(ready: Path, raws: dict[str, Raw], lane: LaneDecision, report: ConservationReport) -> Conversion:
-    out = ready.parent
+def _checked(
+    found: Sequence[Raw],
+    *,
+    stack: Stack,
+    lane: LaneDecision,
+    planes: Planes,
+    packer: Packer,
+    ready: Path,
+    instances: int,
+    remarks: Sequence[Finding] = (),
+) -> Conversion:
+    raws = dict(zip(_names(len(found)), found, strict=True))
+    images = {name: nifti.read(raw.nifti) for name, raw in raws.items()}
+    affines = {name: image.affine for name, image in images.items()}
+    sheared = any(finding.code == "gantry-tilt" for finding in stack.findings)
+    if sheared:
+        affines = {name: stack_affine(stack, image) for name, image in images.items()}
+    with ThreadPoolExecutor(1) as writer:
+        # Written while the comparison runs; thrown away with the folder if that finds a loss.
+        sums = {
+            name: writer.submit(
+                packer.write,
+                ready / name,
+                nifti.clean_head(image, affines[name] if sheared else None),
+                image.voxels,
+            )
+            for name, image in images.items()
+        }
+        report = compare(stack, images, affines, planes, instances=instances)
+    results, findings = [], [*report.findings, *remarks]
+    for name, image in zip(_names(len(images)), report.images, strict=True):
+        tables, finding = gradient_tables(raws[image.name].gradients, image.volumes, affines[image.name])
+        findings += [finding] if finding and finding not in findings else []
+        named = replace(image, name=name, crc32=sums[image.name].result())
+        results.append(_Result(named, ready / image.name, raws[image.name].sidecar, tables))
+    report = replace(report, images=[result.image for result in results], findings=findings)
+    return _write(ready.parent, results, lane, report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """One image under its name, which follows from the order of acquisition, and what goes with it."""
+
+    image: ImageReport
+    packed: Path
+    sidecar: dict[str, Any]
+    gradients: dict[str, bytes]
+
+
+def _write(
+    out: Path, results: Sequence[_Result], lane: LaneDecision, report: ConservationReport
+) -> Conversion:
     written = Conversion(lane, conservation=report)
     try:
-        for name, raw in raws.items():
+        for result in results:
+            name = result.image.name
             written.images.append(out / f"{name}.nii.gz")
-            os.replace(ready / name, written.images[-1])
+            os.replace(result.packed, written.images[-1])
             written.sidecars.append(out / f"{name}.json")
-            write_json(written.sidecars[-1], filtered(raw.sidecar))
-            for path in raw.gradients or ():
-                written.gradients.append(out / f"{name}{path.suffix}")
-                write_bytes(written.gradients[-1], path.read_bytes())
+            write_json(written.sidecars[-1], filtered(result.sidecar))
+            for suffix, content in result.gradients.items():
+                written.gradients.append(out / f"{name}{suffix}")
+                write_bytes(written.gradients[-1], content)
         sync_folder(out)
     except BaseException:
         for path in written.files:

@@ -31,8 +31,8 @@ _TIMEOUT_SECONDS = 3600
 _MOST_EARLY = 1500  # longer ones are mostly perfusion, which is not converted
 _NUMBERS = re.compile(r"(\d+)", re.ASCII)
 _MEMORY = "/dev/shm"  # noqa: S108  (a private folder in it)
-# Extra images that dcm2niix interpolates next to the true one.
-_INTERPOLATED = re.compile(r"_(Tilt|Eq|Crop)(_\d+)?$")
+# Extra images next to the true one: interpolated, or overlays that a viewer would draw over it.
+_EXTRA = re.compile(r"_((Tilt|Eq|Crop)(_\d+)?|ROI\d+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Raw:
 
     nifti: Path
     sidecar: dict[str, Any]
-    gradients: tuple[Path, Path] | None
+    gradients: tuple[Path, ...]
 
 
 class Run:
@@ -53,12 +53,12 @@ class Run:
         The series, in a stable order.
     work : Path
         An empty private folder.
-    scaling_varies : bool
-        Whether rescale values differ between slices. With ``-p n`` dcm2niix would give all slices the
-        scaling of the first; without it, it would prefer Philips' private scaling to the standard's.
+    private_scaling : bool
+        Whether it may prefer Philips' private scaling to that of the standard. It must where rescale values
+        differ between the frames of one object, since it would give all of them that of the first.
     """
 
-    def __init__(self, files: Sequence[Path], work: Path, *, scaling_varies: bool = False) -> None:
+    def __init__(self, files: Sequence[Path], work: Path, *, private_scaling: bool = False) -> None:
         self._target = work / "out"
         self._target.mkdir()
         self._links = tempfile.TemporaryDirectory(prefix="lethe-", dir=_quick_folder())
@@ -66,7 +66,7 @@ class Run:
         for number, path in enumerate(files):
             # Neutral names: no file name of the sender reaches the converter's arguments or output.
             os.symlink(os.path.abspath(path), source / f"{number:06d}.dcm")
-        precise = "y" if scaling_varies else "n"
+        precise = "y" if private_scaling else "n"
         command = [dcm2niix.bin, *_OPTIONS, "-p", precise, "-o", str(self._target), str(source)]
         environment = {"PATH": os.defpath, "HOME": str(work), "TMPDIR": str(work), "LC_ALL": "C"}
         try:
@@ -108,7 +108,7 @@ class Run:
         status = self._process.wait()
         guard.cancel()
         found = sorted(self._target.glob("*.nii"))
-        true = [path for path in found if not _INTERPOLATED.search(path.stem)]
+        true = [path for path in found if not _EXTRA.search(path.stem)]
         # Negative: killed, by the time limit or for want of memory.
         # Exit codes above 0 also mean "some slices were left out": what is there is not all.
         if status != 0 or not true:
@@ -141,22 +141,25 @@ class HeadStart:
     def __enter__(self) -> HeadStart:
         if _likely(self._files):
             with suppress(Unavailable):  # said when it is needed
-                self._early = self._started(self._files, scaling_varies=False)
+                self._early = self._started(self._files, private_scaling=False)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._closing.close()
 
-    def run(self, files: Sequence[Path], *, scaling_varies: bool) -> Run:
+    def run(self, files: Sequence[Path], *, private_scaling: bool) -> Run:
         """Return the run on files in this order; it ends with this object."""
-        if self._early is not None and not scaling_varies and list(files) == self._files:
+        if self._early is not None and not private_scaling and list(files) == self._files:
             return self._early
         self._closing.close()
-        return self._started(files, scaling_varies=scaling_varies)
+        return self._started(files, private_scaling=private_scaling)
 
-    def _started(self, files: Sequence[Path], *, scaling_varies: bool) -> Run:
-        work = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="lethe-"))
-        return self._closing.enter_context(Run(files, Path(work), scaling_varies=scaling_varies))
+    def folder(self) -> Path:
+        """Return an empty private folder that ends with this object."""
+        return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="lethe-")))
+
+    def _started(self, files: Sequence[Path], *, private_scaling: bool) -> Run:
+        return self._closing.enter_context(Run(files, self.folder(), private_scaling=private_scaling))
 
 
 def _as_numbered(path: Path) -> list[tuple[int, str]]:
@@ -188,5 +191,5 @@ def version() -> str:
 def _raw(path: Path) -> Raw:
     sidecar = path.with_suffix(".json")
     content = json.loads(sidecar.read_text(encoding="utf-8", errors="replace")) if sidecar.is_file() else {}
-    values, vectors = path.with_suffix(".bval"), path.with_suffix(".bvec")
-    return Raw(path, content, (values, vectors) if values.is_file() and vectors.is_file() else None)
+    gradients = (path.with_suffix(suffix) for suffix in (".bval", ".bvec"))
+    return Raw(path, content, tuple(file for file in gradients if file.is_file()))

@@ -36,7 +36,9 @@ _DICTIONARY = """
 00180050 SliceThickness DS
 00180081 EchoTime DS
 00180088 SpacingBetweenSlices DS
+00180082 InversionTime DS
 00181060 TriggerTime DS
+00181314 FlipAngle DS
 00189074 FrameAcquisitionDateTime DT
 00189076 DiffusionGradientDirectionSequence SQ
 00189082 EffectiveEchoTime FD
@@ -73,10 +75,12 @@ _DICTIONARY = """
 00280030 PixelSpacing DS
 00280100 BitsAllocated US
 00280101 BitsStored US
+00280102 HighBit US
 00280103 PixelRepresentation US
 00280301 BurnedInAnnotation CS
 00281052 RescaleIntercept DS
 00281053 RescaleSlope DS
+00283000 ModalityLUTSequence SQ
 00289110 PixelMeasuresSequence SQ
 00289145 PixelValueTransformationSequence SQ
 2005140F PhilipsFrameSequence SQ

@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lethe.errors import Refused
-from lethe.image.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Header, read_header
+from lethe.image.elements import Header, read_header
 from lethe.image.mosaic import grid_of, tile_places
+from lethe.image.native import GREY, PixelPlace, pixel_place
 from lethe.image.values import Vector, clock, number, vector, whole, word, words
 
 # What a damaged file makes the reader raise; each means: this file is not a whole DICOM object.
 UNREADABLE = (EOFError, OSError, ValueError, TypeError, struct.error)
-_GREY = ("MONOCHROME1", "MONOCHROME2")
-# Transfer syntaxes whose pixels lie in the file as they are.
-_NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Frame:
         Rescale to physical values.
     precise : float or None
         Philips' private scale slope, which makes values comparable between scans.
-    temporal, acquisition, echo, trigger, seconds, b_value, direction, component
+    temporal, acquisition, echo, inversion, flip, trigger, seconds, b_value, direction, component
         Evidence that tells frames at one position apart (time in seconds of the day).
     in_stack : int or None
         InStackPositionNumber of an enhanced frame.
@@ -61,6 +59,8 @@ class Frame:
     temporal: int | None = None
     acquisition: int | None = None
     echo: float | None = None
+    inversion: float | None = None
+    flip: float | None = None
     trigger: float | None = None
     seconds: float | None = None
     b_value: float | None = None
@@ -79,8 +79,8 @@ class Frame:
 class Instance:
     """One DICOM file: what kind of object it is, and its frames.
 
-    `rows` and `columns` are those of the stored images, `mosaic` is the number of tiles in one; the frames
-    of a mosaic are its tiles.
+    `lookup` is whether a table, not a line, turns stored values into physical ones. `rows` and `columns` are
+    those of the stored images, `mosaic` is the number of tiles in one; the frames of a mosaic are its tiles.
     """
 
     path: Path
@@ -104,31 +104,10 @@ class Instance:
     declared_frames: int
     declared_parts: int
     pixels: PixelPlace | None
+    lookup: bool = False
     rows: int = 0
     columns: int = 0
     mosaic: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PixelPlace:
-    """Where uncompressed grey pixels lie in a file, so that they need not be looked for twice.
-
-    Attributes
-    ----------
-    offset : int
-        First byte of the values.
-    length : int
-        Number of bytes that the header announces.
-    dtype : str
-        Numpy type of a stored value, byte order included.
-    bits_stored : int
-        Bits in use; the upper ones may hold anything.
-    """
-
-    offset: int
-    length: int
-    dtype: str
-    bits_stored: int
 
 
 def read_instance(path: Path) -> Instance:
@@ -187,20 +166,6 @@ def read_instances(files: Sequence[Path]) -> tuple[list[Instance], list[Path]]:
     return instances, broken
 
 
-def _pixel_place(header: Header) -> PixelPlace | None:
-    """Return where plain grey pixels begin; None for anything that needs a decoder."""
-    bits, length = header.get("BitsAllocated"), header.pixels[1] if header.pixels else 0
-    plain = header.get("PhotometricInterpretation") in _GREY
-    grey = plain and header.get("SamplesPerPixel", 1) == 1
-    if header.transfer_syntax not in _NATIVE or bits not in (8, 16, 32) or not grey or header.pixels is None:
-        return None
-    offset, length, vr, order = header.pixels
-    if vr not in ("", "OW", "OB"):
-        return None
-    kind = f"{order}{'i' if header.get('PixelRepresentation') else 'u'}{bits // 8}"
-    return PixelPlace(offset, length, kind, whole(header, "BitsStored") or bits)
-
-
 def _instance(path: Path, dataset: Header) -> Instance:
     groups = dataset.get("PerFrameFunctionalGroupsSequence")
     frames = _enhanced(path, dataset) if groups else _classic(path, dataset)
@@ -214,7 +179,7 @@ def _instance(path: Path, dataset: Header) -> Instance:
         transfer_syntax=dataset.transfer_syntax,
         image_type=words(dataset, "ImageType"),
         frames=tiles or frames,
-        colour=word(dataset, "PhotometricInterpretation") not in ("", *_GREY),
+        colour=word(dataset, "PhotometricInterpretation") not in ("", *GREY),
         body_part=word(dataset, "BodyPartExamined").upper(),
         conversion_type=word(dataset, "ConversionType").upper(),
         burned_in=word(dataset, "BurnedInAnnotation").upper() == "YES",
@@ -226,7 +191,8 @@ def _instance(path: Path, dataset: Header) -> Instance:
         manufacturer=word(dataset, "Manufacturer").upper(),
         declared_parts=whole(dataset, "InConcatenationTotalNumber") or 1,
         declared_frames=whole(dataset, "NumberOfFrames") or 1,
-        pixels=_pixel_place(dataset),
+        pixels=pixel_place(dataset),
+        lookup="ModalityLUTSequence" in dataset,
         rows=whole(dataset, "Rows") or 0,
         columns=whole(dataset, "Columns") or 0,
         mosaic=len(tiles),
@@ -252,6 +218,8 @@ def _classic(path: Path, dataset: Header) -> tuple[Frame, ...]:
         temporal=whole(dataset, "TemporalPositionIdentifier"),
         acquisition=whole(dataset, "AcquisitionNumber"),
         echo=number(dataset, "EchoTime"),
+        inversion=number(dataset, "InversionTime"),
+        flip=number(dataset, "FlipAngle"),
         trigger=number(dataset, "TriggerTime"),
         seconds=_seconds(dataset),
         b_value=_first(number(dataset, "DiffusionBValue"), number(dataset, "PrivateBValue")),

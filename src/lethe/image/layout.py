@@ -121,21 +121,28 @@ def layout_of(frame: Frame, affine: NDArray[np.float64]) -> Layout:
     Refused
         ``geometry-changed`` when the axes do not belong to each other.
     """
-    inverse = np.linalg.inv(affine[:3, :3])
+    try:
+        inverse = np.linalg.inv(affine[:3, :3])
+    except np.linalg.LinAlgError as error:
+        raise _turned() from error
     direction, spacing = np.array(frame.orientation), frame.spacing or (1.0, 1.0)
     along_row = inverse @ (RAS * direction[:3] * spacing[1])
     along_column = inverse @ (RAS * direction[3:] * spacing[0])
     column_axis, row_axis = int(np.argmax(np.abs(along_row))), int(np.argmax(np.abs(along_column)))
     if column_axis == row_axis:
-        raise Refused(
-            "geometry-changed",
-            "The conversion turned the slices.",
-            remedy="The series stays DICOM; report the case with the kind of scanner.",
-        )
+        raise _turned()
     return Layout(
         column_axis,
         row_axis,
         3 - column_axis - row_axis,
         bool(along_row[column_axis] < 0),
         bool(along_column[row_axis] < 0),
+    )
+
+
+def _turned() -> Refused:
+    return Refused(
+        "geometry-changed",
+        "The conversion turned the slices, or lost their order.",
+        remedy="The series stays DICOM; report the case with the kind of scanner.",
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,21 @@ def clean_head(image: Nifti, affine: NDArray[np.float64] | None = None) -> bytes
         header["quatern"] = header["qoffset"] = 0
         header["pixdim"][:4] = [1.0, *np.linalg.norm(affine[:3, :3], axis=0)]
     return header.tobytes() + b"\0" * (HEAD_BYTES - _HEADER.itemsize)
+
+
+def write_planes(
+    path: Path,
+    like: Nifti,
+    shape: tuple[int, int, int, int],
+    affine: NDArray[np.float64],
+    planes: Sequence[memoryview],
+) -> None:
+    """Write planes as an image of `shape` with the type and scaling of another one."""
+    header = like.header.copy()
+    header["dim"][:6] = [4 if shape[3] > 1 else 3, *shape, 1]
+    with path.open("wb") as stream:
+        stream.write(clean_head(replace(like, header=header), affine))
+        stream.writelines(planes)
 
 
 def _affine(header: NDArray[Any]) -> NDArray[np.float64]:

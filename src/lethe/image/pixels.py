@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.errors import Refused
-from lethe.image.frames import Frame, Instance, PixelPlace
+from lethe.image.frames import Frame, Instance
 from lethe.image.mosaic import tiles_of
+from lethe.image.native import PixelPlace
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -162,6 +163,14 @@ def _pixel_array(dataset: Dataset) -> NDArray[Any]:
             "pixel-format",
             "The pixels are not plain grey values.",
             remedy="Colour images stay DICOM; put the series in another lane.",
+        )
+    allocated = int(dataset.get("BitsAllocated") or 0)
+    stored = int(dataset.get("BitsStored") or allocated)
+    if allocated not in (8, 16, 32, 64) or int(dataset.get("HighBit") or stored - 1) != stored - 1:
+        raise Refused(
+            "pixel-format",
+            "The values are packed, or do not fill the lowest bits of what they are stored in.",
+            remedy="Let the sender store values of 8, 16 or 32 bits, the highest in use next to the unused.",
         )
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     try:

@@ -101,6 +101,8 @@ def time_key(frame: Frame) -> tuple[float, ...]:
         frame.temporal or 0,
         frame.acquisition or 0,
         frame.echo or 0.0,
+        frame.inversion or 0.0,
+        frame.flip or 0.0,
         {"M": 0, "P": 1, "R": 2, "I": 3}.get(frame.component, 9),
         frame.trigger or 0.0,
         frame.b_value or 0.0,
@@ -115,6 +117,8 @@ def evidence_key(frame: Frame) -> tuple[object, ...]:
         frame.temporal,
         frame.acquisition,
         frame.echo,
+        frame.inversion,
+        frame.flip,
         frame.component,
         frame.trigger,
         frame.b_value,
@@ -137,6 +141,10 @@ def _sameness(instances: Sequence[Instance], frames: Sequence[Frame]) -> list[Fi
         findings.append(Finding("doubled-instance", "An object is there twice."))
     if any(i.enhanced and i.declared_frames != len(i.frames) for i in instances):
         findings.append(Finding("frame-count", "An object describes fewer or more frames than it announces."))
+    if any(instance.lookup for instance in instances):
+        findings.append(
+            Finding("modality-lut", "A table, not a line, turns stored values into physical ones.")
+        )
     if any(not frame.position or not frame.orientation or not frame.spacing for frame in frames):
         findings.append(Finding("no-geometry", "A slice does not say where it lies."))
         return findings
