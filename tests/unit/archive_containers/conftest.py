@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -197,12 +198,12 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
     if not os.access("/dev/shm", os.W_OK):
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(
-        dir="/dev/shm",
-        prefix="lethe-",
-        ignore_cleanup_errors=True,  # a run may be ending just now
-    ) as name:
-        yield Path(name)
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="lethe-"))
+    yield folder
+    deadline = time.monotonic() + 30
+    while folder.exists():  # a run that is ending just now may still write
+        assert time.monotonic() < deadline
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
