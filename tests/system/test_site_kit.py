@@ -103,10 +103,14 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
 
 
 @pytest.fixture
-def hospital(tmp_path: Path) -> Path:
-    """Five patients with 200 objects each, three canaries among them, and the site's intake session."""
-    rows = people(PATIENTS, seed=11)
-    volume = np.random.default_rng(1).integers(-100, 100, (16, 16, SLICES)).astype(np.int16)
+def hospital(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Five patients with 200 objects each, three canaries among them, and the site's intake session.
+
+    Where nothing may be sent (``param``: patients and objects of each), a few do.
+    """
+    patients, slices = getattr(request, "param", (PATIENTS, SLICES))
+    rows = people(patients, seed=11)
+    volume = np.random.default_rng(1).integers(-100, 100, (16, 16, slices)).astype(np.int16)
     for number, person in enumerate(rows):
         write_series(volume, np.diag([1.0, 1, 1, 1]), tmp_path / "export" / f"p{number}", person=person)
     write_canaries(tmp_path / "canaries")
@@ -172,6 +176,7 @@ def test_a_thousand_objects_arrive_over_a_cut_line_and_canaries_do_not(
     assert len(list((hospital / "work" / "quarantine").glob("*.quarantined"))) == 3
 
 
+@pytest.mark.parametrize("hospital", [(1, 3)], indirect=True, ids=["three objects"])
 @pytest.mark.parametrize(
     ("case", "code"),
     [
