@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from .grid import Affine, Grid
-from .head import Head
+from .head import Head, evened
 from .morph import Mask, dilate, distance_to
 from .scene import Modality
 from .template import Template
@@ -363,7 +363,7 @@ def _ranked(
 
 def image_bins(head: Head) -> NDArray[np.int64]:
     """Image values as bins; CT between fat and bone, MR up to the 99th percentile of the head."""
-    soft = ndi.gaussian_filter(head.grid.values, 1.0)
+    soft = ndi.gaussian_filter(evened(head), 1.0)
     if head.modality is Modality.CT:
         scaled = (np.clip(soft, -200.0, 300.0) + 200.0) / 500.0
     else:

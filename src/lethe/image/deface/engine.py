@@ -18,7 +18,18 @@ from .apply import Comparison, Stencil, apply, make_stencil, write_mask
 from .grid import SPACING_MM, Array3, Grid
 from .head import Head, find_head, no_head, unevenness
 from .io import Volume, mask_header, open_volume, slabs
-from .judge import Effect, Expectation, Verdict, as_numbers, doubts, expect, faceless, measure, verdict
+from .judge import (
+    Effect,
+    Expectation,
+    Verdict,
+    as_numbers,
+    bare_confirmed,
+    doubts,
+    expect,
+    faceless,
+    measure,
+    verdict,
+)
 from .pack import packed
 from .plug import Plug, plug
 from .protect import Protection, protect
@@ -109,7 +120,7 @@ class Plan:
     def faceless(self) -> str | None:
         """Say why the file may be passed on unchanged, or None; a doubtful pose cannot say so."""
         doubtful = self.doubts()
-        if self.head.bare:
+        if self.head.bare and bare_confirmed(self.head, self.protection):
             return None if "header-extension" in doubtful else "brain-only"
         return None if doubtful else faceless(self.expectation)
 
@@ -317,7 +328,7 @@ def judge_changes(plan: Plan, comparison: Comparison) -> DefaceReport:
         after,
         comparison.watched_changed,
     )
-    decision, reasons = verdict(plan.expectation, effect, plan.doubts())
+    decision, reasons = verdict(plan.expectation, effect, plan.doubts(), bare=plan.head.bare)
     return DefaceReport(decision, reasons, _measures(plan, effect, comparison.voxels_changed))
 
 

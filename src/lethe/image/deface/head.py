@@ -25,6 +25,7 @@ _BONE_SHARE = 0.03  # a head is one fifth bone, a water bottle none
 _SPREAD = 0.2  # real heads have 0.37 to 0.9 in any contrast, a bottle 0.01
 _FILLED = 0.92
 _COIL_MM = 24.0
+_UNEVEN = 2.5  # most heads under a head coil have less
 _BRAIN_ML = (300.0, 2000.0)  # a whole adult head has more than 2500
 _SAME_AROUND = 0.995
 _DARK_LAYER = 0.11  # cut-out brains have 0.00 to 0.09, heads 0.14 to 0.35
@@ -78,7 +79,7 @@ def find_head(scene: Scene, *, thin: bool = False) -> Head:
         ``no-head`` when there is no solid object of the size of a part of a head.
     """
     grid = scene.grid
-    skin = _SKIN_HU if scene.modality is Modality.CT else _mr_threshold(grid.values)
+    skin = _SKIN_HU if scene.modality is Modality.CT else _mr_threshold(grid.values, grid.valid)
     rough = ndi.binary_opening(grid.values > skin, iterations=2)
     if not rough.any():
         raise no_head()
@@ -148,12 +149,26 @@ def unevenness(head: Head) -> float:
     """How much brighter the bright parts of an MR head are than its dark parts, at the scale of a coil."""
     if head.modality is Modality.CT:
         return 1.0
+    low, high = np.percentile(_coil(head)[head.mask & head.grid.valid], (5, 95))
+    return float(high / max(low, 1e-6))
+
+
+def evened(head: Head) -> Array3:
+    """Return the values without the fall-off of a surface coil, where there is much of it."""
+    if unevenness(head) < _UNEVEN:
+        return head.grid.values
+    local = _coil(head)
+    usual = float(np.median(local[head.mask & head.grid.valid]))
+    return np.asarray(head.grid.values * (usual / np.maximum(local, 0.1 * usual)), np.float32)
+
+
+def _coil(head: Head) -> Array3:
+    """Mean brightness of the head around each voxel."""
     inner = head.mask & head.grid.valid
     sigma = _COIL_MM / head.grid.spacing
     weight = ndi.gaussian_filter(inner.astype(np.float32), sigma)
     local = ndi.gaussian_filter(np.where(inner, head.grid.values, np.float32(0)), sigma) / (weight + 1e-6)
-    low, high = np.percentile(local[inner], (5, 95))
-    return float(high / max(low, 1e-6))
+    return np.asarray(local, np.float32)
 
 
 def no_head() -> Refused:
@@ -188,13 +203,15 @@ def _mr_mask(grid: Grid, skin: float) -> Mask:
     return filled(closed(core, 6.0, grid.spacing))
 
 
-def _mr_threshold(values: Array3) -> float:
+def _mr_threshold(values: Array3, valid: Mask) -> float:
     """0.35 x Otsu of the positive values: below the skull's marrow, above most of the ghosts."""
     positive = values[values > 0]
     if positive.size < 1000:
         raise no_head()
-    clipped = np.minimum(positive, np.percentile(positive, 98))
-    return max(0.35 * otsu(clipped), 1e-6)
+    level = otsu(np.minimum(positive, np.percentile(positive, 98)))
+    # where even the darkest sixth lies near the threshold, that is the noise of the air
+    noisy = float(np.percentile(values[valid], 15)) > 0.28 * level
+    return max((0.6 if noisy else 0.35) * level, 1e-6)
 
 
 def otsu(values: NDArray[np.float32]) -> float:

@@ -20,13 +20,14 @@ from .template import Template
 
 NMI_MINIMUM = 1.05
 SCALE_LIMITS = (0.75, 1.35)  # a three-year-old needs 1.29 on one axis
-CHILD_LIMITS = (0.82, 1.2)  # of what width and length of a small head ask for
+CHILD_LIMITS = (0.82, 1.3)  # of what width and length of a small head ask for; its face is short
+BARE_SHARE = 0.85
 SKIN_MINIMUM = 0.70
 CLEARANCE_MM = 2.0
 FACE_MINIMUM_CM2 = 6.0
 AIR_MINIMUM = 0.04
 BRAIN_SEEN_ML = 40.0
-UNEVEN = 2.95  # whole heads under a head coil have 1.2 to 2.9; at 3.5 a brain was cut
+UNEVEN = 4.0  # whole heads under a head coil have 1.2 to 2.9; up to 4 is evened out before the match
 AHEAD_MM = -10.0  # real faces have -2 to 6
 RECESSION_GONE_MM = 18.0
 RECESSION_DOUBT_MM = 11.0
@@ -106,7 +107,10 @@ def _air_shares(head: Head, pose: Alignment, region: Region) -> tuple[float | No
     This is the one thing that tells front from back without the template.
     """
     values = head.grid.values
-    dark = values < (-300.0 if head.modality is Modality.CT else 0.25 * float(np.median(values[head.mask])))
+    if head.modality is Modality.CT:
+        dark = values < -300.0
+    else:  # the second is higher where the air is full of noise
+        dark = values < max(0.25 * float(np.median(values[head.mask])), 0.8 * head.skin)
     inside = head.mask & head.grid.valid
     x, y, z = region.coordinates
     shares = []
@@ -198,6 +202,11 @@ def measure(
     )
 
 
+def bare_confirmed(head: Head, protection: Protection) -> bool:
+    """Say whether the pose agrees that only a brain is in the image; no bone in a CT is enough."""
+    return head.modality is Modality.CT or protection.share_of_head > BARE_SHARE
+
+
 def faceless(expectation: Expectation) -> str | None:
     """Say why an image shows no face, or None when it does."""
     if expectation.face_cm2 < FACE_MINIMUM_CM2:
@@ -244,7 +253,9 @@ def doubts(
     return [name for name, holds in found.items() if holds]
 
 
-def verdict(expectation: Expectation, effect: Effect, doubtful: list[str]) -> tuple[Verdict, list[str]]:
+def verdict(
+    expectation: Expectation, effect: Effect, doubtful: list[str], *, bare: bool = False
+) -> tuple[Verdict, list[str]]:
     """Judge a result.
 
     Parameters
@@ -253,13 +264,15 @@ def verdict(expectation: Expectation, effect: Effect, doubtful: list[str]) -> tu
     effect : Effect
     doubtful : list of str
         From `doubts`.
+    bare : bool
+        The image looks like a brain that was cut out, which makes any doubtful cut one through brain.
 
     Returns
     -------
     (Verdict, list of str)
         The verdict and its reasons; the list is empty for ``pass``.
     """
-    fatal = ["brain-changed"] if effect.brain_changed else []
+    fatal = ["brain-changed"] if effect.brain_changed or (bare and doubtful) else []
     reasons = list(doubtful)
     if effect.skin_removed < SKIN_MINIMUM:
         reasons.append("face-remains")

@@ -13,12 +13,13 @@ import scipy.ndimage as ndi
 
 from .align import Alignment
 from .grid import Array3
-from .head import Head
+from .head import Head, evened
 from .morph import CROSS, Mask, closed, depth, dilate, erode, opened
 from .scene import Modality
 from .template import Template
 
 _ASTRAY_MM = 10.0
+_CHILD = 1.4  # how much larger the template is than the head of a small child
 _GUARD_MM = 7.0
 _END_MM = 10.0
 
@@ -41,6 +42,8 @@ class Protection:
         Share of the visible template brain that the image's own brain space covers.
     seen_ml : float
         How much of the template brain is in view.
+    share_of_head : float
+        How much of the head is template brain: half of a head, nearly all of a brain that was cut out.
     """
 
     keep: Mask
@@ -49,6 +52,7 @@ class Protection:
     skull_found: bool | None
     overlap: float
     seen_ml: float = 0.0
+    share_of_head: float = 0.0
 
 
 def protect(head: Head, template: Template, pose: Alignment) -> Protection:
@@ -70,9 +74,10 @@ def protect(head: Head, template: Template, pose: Alignment) -> Protection:
     if head.modality is Modality.CT:
         found = _protect_ct(head, expected, skin_depth)
     else:
-        found = _protect_mr(head, expected, skin_depth)
+        # an infant's head is laid onto the template as exactly as a child's, in proportion to its size
+        found = _protect_mr(head, expected, skin_depth, min(1.0, _CHILD / pose.expected_size))
     seen = float(((expected > 0.5) & head.grid.valid).sum()) * head.grid.voxel_ml
-    return replace(found, seen_ml=seen)
+    return replace(found, seen_ml=seen, share_of_head=_share(expected > 0.3, head.mask))
 
 
 def _share(part: Mask, whole: Mask) -> float:
@@ -123,21 +128,25 @@ def _shut(head: Head) -> Mask:
     return closed(solid, 8.0, head.grid.spacing)[1:-1, 1:-1, 1:-1]
 
 
-def _protect_mr(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
+def _protect_mr(head: Head, expected: Array3, skin_depth: Array3, size: float) -> Protection:
     spacing = head.grid.spacing
     likely = expected > 0.5
     core = erode(likely, 2.0, spacing)
-    keep = dilate(expected > 0.3, 10.0, spacing)
+    keep = dilate(expected > 0.3, 10.0 * size, spacing)
     if not (core & head.grid.valid).any():
         return Protection(keep, likely, skin_depth, None, 0.0)
-    values = head.grid.values
+    values = evened(head)
+    inside = values[core & head.grid.valid]
     skin_distance = depth(_shut(head), spacing)
-    bright = values > 0.45 * float(np.median(values[core & head.grid.valid]))
+    # grey matter lies near the median, but far below it in images of strong contrast
+    bright = values > min(0.45 * float(np.median(inside)), 0.7 * float(np.percentile(inside, 20)))
     # the skull is dark in every MR contrast: bright tissue that hangs together with the brain is brain
-    allowed = bright & dilate(likely, 13.0, spacing) & (skin_distance > 4.0)
+    allowed = bright & dilate(likely, 13.0, spacing) & (skin_distance > 4.0 * size)
     grown = np.asarray(ndi.binary_dilation(core, CROSS, iterations=8, mask=allowed | core))
     grown = opened(grown, 3.0, spacing) | core
     # sulci and the fluid around the brain are dark: closing takes them in before the margin is added
-    guard = dilate(closed(grown, 4.0, spacing), _GUARD_MM, spacing) & (skin_distance > 2.5)
-    overlap = _share(bright, likely & head.grid.valid)
+    guard = dilate(closed(grown, 4.0, spacing), _GUARD_MM * size, spacing) & (skin_distance > 2.5)
+    # what lies deepest in a head is mostly brain, whatever the template says
+    middle = head.mask & head.grid.valid & (skin_depth > 0.7 * float(skin_depth[head.mask].max()))
+    overlap = min(_share(bright, likely & head.grid.valid), 2.0 * _share(expected > 0.3, middle))
     return Protection(keep | guard, likely | (grown & (expected > 0.02)), skin_depth, None, overlap)
