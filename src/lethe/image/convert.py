@@ -116,7 +116,9 @@ def _convert(
     # Told to keep to the standard, dcm2niix gives all slices the scaling of the first; but not with Philips.
     philips = all("PHILIPS" in i.manufacturer and all(f.precise for f in i.frames) for i in ordered)
     private = len(scalings) > 1 and (not philips or any(instance.enhanced for instance in ordered))
-    run = start.run([i.path for i in ordered], private_scaling=private)
+    # A CT is taken twice because the patient moved: each time point needs a mask and a verdict of its own.
+    apart = max(map(len, stack.groups)) > 1 and any(instance.modality == "CT" for instance in ordered)
+    run = start.run([i.path for i in ordered], private_scaling=private, apart=apart)
     planes = Planes(instances)
     with Packer(stack, planes, ready) as packer:
         try:
@@ -129,12 +131,11 @@ def _convert(
         try:
             return check(raws, instances=len(instances))
         except Refused as refusal:
-            ordered_raw = None
             if refusal.code in MIXED_UP:
-                ordered_raw = put_in_order(raws, stack, planes, start.folder())
-            if ordered_raw is None:
+                raws = put_in_order(raws, stack, planes, start.folder(), apart=apart)
+            if refusal.code not in MIXED_UP or not raws:
                 raise
-            return check([ordered_raw], instances=len(instances), remarks=[REORDERED])
+            return check(raws, instances=len(instances), remarks=[REORDERED])
 
 
 def _checked(

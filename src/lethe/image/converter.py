@@ -24,9 +24,9 @@ from lethe.errors import Refused, Unavailable
 from lethe.image.elements import read_header
 from lethe.image.sopclasses import VOLUMES
 
-# -b/-ba: sidecar without dates and names. -z n: compressed by us. -x i: neither cropped nor turned.
+# -b/-ba: sidecar without dates and names. -x i: neither cropped nor turned.
 # -m 2: slices of one series belong together. -g i: no defaults from a user's home.
-_OPTIONS = ["-b", "y", "-ba", "y", "-z", "n", "-x", "i", "-m", "2", "-g", "i", "-w", "2", "-f", "image"]
+_OPTIONS = ["-b", "y", "-ba", "y", "-x", "i", "-m", "2", "-g", "i", "-w", "2", "-f", "image"]
 _TIMEOUT_SECONDS = 3600
 _MOST_EARLY = 1500  # longer ones are mostly perfusion, which is not converted
 _NUMBERS = re.compile(r"(\d+)", re.ASCII)
@@ -56,9 +56,13 @@ class Run:
     private_scaling : bool
         Whether it may prefer Philips' private scaling to that of the standard. It must where rescale values
         differ between the frames of one object, since it would give all of them that of the first.
+    apart : bool
+        Whether each time point becomes an image of its own.
     """
 
-    def __init__(self, files: Sequence[Path], work: Path, *, private_scaling: bool = False) -> None:
+    def __init__(
+        self, files: Sequence[Path], work: Path, *, private_scaling: bool = False, apart: bool = False
+    ) -> None:
         self._target = work / "out"
         self._target.mkdir()
         self._links = tempfile.TemporaryDirectory(prefix="lethe-", dir=_quick_folder())
@@ -67,7 +71,9 @@ class Run:
             # Neutral names: no file name of the sender reaches the converter's arguments or output.
             os.symlink(os.path.abspath(path), source / f"{number:06d}.dcm")
         precise = "y" if private_scaling else "n"
-        command = [dcm2niix.bin, *_OPTIONS, "-p", precise, "-o", str(self._target), str(source)]
+        # Not compressed: that is done here.
+        form = "3" if apart else "n"
+        command = [dcm2niix.bin, *_OPTIONS, "-p", precise, "-z", form, "-o", str(self._target), str(source)]
         environment = {"PATH": os.defpath, "HOME": str(work), "TMPDIR": str(work), "LC_ALL": "C"}
         try:
             self._process = subprocess.Popen(
@@ -141,25 +147,25 @@ class HeadStart:
     def __enter__(self) -> HeadStart:
         if _likely(self._files):
             with suppress(Unavailable):  # said when it is needed
-                self._early = self._started(self._files, private_scaling=False)
+                self._early = self._started(self._files)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._closing.close()
 
-    def run(self, files: Sequence[Path], *, private_scaling: bool) -> Run:
-        """Return the run on files in this order; it ends with this object."""
-        if self._early is not None and not private_scaling and list(files) == self._files:
+    def run(self, files: Sequence[Path], **options: bool) -> Run:
+        """Return the run on files in this order, with the options of `Run`; it ends with this object."""
+        if self._early is not None and not any(options.values()) and list(files) == self._files:
             return self._early
         self._closing.close()
-        return self._started(files, private_scaling=private_scaling)
+        return self._started(files, **options)
 
     def folder(self) -> Path:
         """Return an empty private folder that ends with this object."""
         return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="lethe-")))
 
-    def _started(self, files: Sequence[Path], *, private_scaling: bool) -> Run:
-        return self._closing.enter_context(Run(files, self.folder(), private_scaling=private_scaling))
+    def _started(self, files: Sequence[Path], **options: bool) -> Run:
+        return self._closing.enter_context(Run(files, self.folder(), **options))
 
 
 def _as_numbered(path: Path) -> list[tuple[int, str]]:

@@ -29,8 +29,10 @@ REORDERED = Finding(
 )
 
 
-def put_in_order(raws: Sequence[Raw], stack: Stack, planes: Planes, work: Path) -> Raw | None:
-    """Write the planes of all images as one, in order.
+def put_in_order(
+    raws: Sequence[Raw], stack: Stack, planes: Planes, work: Path, *, apart: bool = False
+) -> list[Raw]:
+    """Write the planes of all images anew, in order.
 
     Parameters
     ----------
@@ -42,11 +44,13 @@ def put_in_order(raws: Sequence[Raw], stack: Stack, planes: Planes, work: Path) 
         Gives their stored values.
     work : Path
         An empty private folder.
+    apart : bool
+        Whether each time point becomes an image of its own.
 
     Returns
     -------
-    Raw or None
-        None where that is not possible: planes are not there with their stored values, or differ in more
+    list of Raw
+        Empty where that is not possible: planes are not there with their stored values, or differ in more
         than time. Gradients are left out, as their order is no longer known.
     """
     images = [nifti.read(raw.nifti) for raw in raws]
@@ -57,18 +61,21 @@ def put_in_order(raws: Sequence[Raw], stack: Stack, planes: Planes, work: Path) 
     }
     kinds = {(frame.echo, frame.component) for frame in frames}
     if len(alike) > 1 or len(kinds) > 1 or len(times) > 1:
-        return None
-    order = [group[t] for t in range(max(times)) for group in stack.groups]
-    found = _in_order(order, planes, images)
-    if found is None:
-        return None
-    target = work / "image.nii"
-    shape = (*images[0].voxels.shape[:2], len(stack.groups), max(times))
-    nifti.write_planes(target, images[0], shape, _affine(stack), found)
-    return Raw(target, raws[0].sidecar, ())
+        return []
+    count = max(times)
+    found = _in_order([group[t] for t in range(count) for group in stack.groups], planes, images)
+    parts = count if apart else 1
+    share, written = len(found) // parts, []
+    for part in range(parts if found else 0):
+        target = work / f"image-{part:04d}.nii"
+        shape = (*images[0].voxels.shape[:2], len(stack.groups), count // parts)
+        content = found[part * share : (part + 1) * share]
+        nifti.write_planes(target, images[0], shape, _affine(stack), content)
+        written.append(Raw(target, raws[0].sidecar, ()))
+    return written
 
 
-def _in_order(order: Sequence[Frame], planes: Planes, images: Sequence[Nifti]) -> list[memoryview] | None:
+def _in_order(order: Sequence[Frame], planes: Planes, images: Sequence[Nifti]) -> list[memoryview]:
     bag: dict[tuple[int, int], list[memoryview]] = defaultdict(list)
     for image in images:
         slices, times = image.voxels.shape[2:]
@@ -82,7 +89,7 @@ def _in_order(order: Sequence[Frame], planes: Planes, images: Sequence[Nifti]) -
         raw = planes.turned(frame).data.cast("B")
         same = bag.get((len(raw), crc32(raw)))
         if not same:
-            return None
+            return []
         found.append(same.pop())
     return found
 

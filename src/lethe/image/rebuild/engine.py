@@ -187,7 +187,7 @@ def _plane(frame: Frame, spot: Spot, source: NDArray[Any], bits: int, tally: _Ta
             remedy="Use NIFTI_DEFACED and DEFACE_QC of one run of deface on this very scan.",
         )
     tally.add(source, kept)
-    return rebuilt_plane(spot.values(), spot.board.own, source, scale, kept, bits)
+    return rebuilt_plane(spot.values(), spot.board.own, source, scale, kept, bits, filled=touched is not None)
 
 
 def _check(path: Path, source: Instance, planes: NDArray[Any]) -> None:

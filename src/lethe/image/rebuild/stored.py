@@ -68,11 +68,15 @@ def rebuilt_plane(
     scale: Scale,
     kept: NDArray[np.bool_],
     bits_stored: int,
+    *,
+    filled: bool = False,
 ) -> NDArray[Any]:
     """Return the plane as the object shall store it.
 
     Untouched voxels are those of the source, bit for bit; the others are their physical value carried
-    back through the rescale, rounded to the next integer.
+    back through the rescale, rounded to the next integer. With `filled`, all of these are known to be where
+    the face was: what lies below the lowest value that this object can store becomes that value, since
+    objects with scalings of their own cannot all store the darkness that fills the image.
 
     Raises
     ------
@@ -90,6 +94,8 @@ def rebuilt_plane(
     signed = source.dtype.kind == "i"
     low = -(1 << (bits_stored - 1)) if signed else 0
     high = (1 << (bits_stored - int(signed))) - 1
+    if filled:
+        numbers = np.maximum(numbers, low) if scale.slope > 0 else np.minimum(numbers, high)
     if numbers.min() < low or numbers.max() > high:
         raise Refused(
             "value-range",
