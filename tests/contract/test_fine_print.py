@@ -236,3 +236,51 @@ def test_xml_of_another_kind_and_bodies_that_are_no_json_are_refused(site):
     for path in (f"/data/projects/{project}/subjects/X", f"/data/projects/{fresh()}"):
         assert site.rq("PUT", path, data=xml, headers={"Content-Type": "text/xml"}).status_code == 400
     assert site.rq("PUT", "/xapi/users/alice/roles", data="{").status_code == 400
+
+
+def test_a_search_is_saved_shown_as_xml_run_and_deleted_by_its_author_alone(site):
+    client, project = site.pyx("alice"), site.new_project("alice")
+    site.mr(project, user="alice")
+    name, address = fresh("search"), "/data/search/saved"
+    wanted = [("xnat:subjectData/PROJECT", "=", project), "AND"]
+    client.manage.search.save(name, "xnat:subjectData", ["xnat:subjectData/SUBJECT_LABEL"], wanted, "private")
+    assert [row["subject_label"] for row in client.manage.search.get(name).data] == ["S1"]
+    assert name in {row["id"] for row in rows(site.rq("GET", address, "alice"))}
+    assert name not in {row["id"] for row in rows(site.rq("GET", address, "bob"))}
+    assert f'ID="{name}"' in site.rq("GET", f"{address}/{name}", "alice").text
+    assert site.rq("GET", f"{address}/{name}?format=json", "alice").status_code == 404
+    assert site.rq("GET", f"{address}/{name}/results", "bob").status_code == 404
+    document = site.rq("GET", f"{address}/{name}", "alice").content
+    assert site.rq("PUT", f"{address}/{name}", "bob", data=document).status_code == 403
+    assert site.rq("PUT", f"{address}/x", "bob", data="<a").status_code == 422
+    client.manage.search.delete(name)
+    assert site.rq("GET", f"{address}/{name}/results", "alice").status_code == 404
+
+
+def test_a_search_by_custom_variable_by_list_and_by_typed_path(site):
+    project = site.new_project()
+    for label, gender in (("S1", "male"), ("S2", "female"), ("S3", "male")):
+        path = f"/data/projects/{project}/subjects/{label}?gender={gender}"
+        site.rq("PUT", f"{path}&xnat:subjectData/fields/field[name=mrs]/field={label[1]}")
+    typed = "xnat:subjectData/demographics[@xsi:type=xnat:demographicData]/gender"
+    for criterion, wanted in (
+        ((typed, "=", "female"), ["S2"]),
+        (("xnat:subjectData/label", "IN", "S1,S3"), ["S1", "S3"]),
+        (("xnat:subjectData.XNAT_SUBJECTDATA_FIELD_MAP=mrs", ">=", "2"), ["S2", "S3"]),
+    ):
+        search = site.pyx().select("xnat:subjectData", ["xnat:subjectData/SUBJECT_LABEL"])
+        found = search.where([("xnat:subjectData/project", "=", project), criterion, "AND"])
+        assert [row["subject_label"] for row in found.data] == wanted, criterion
+
+
+def test_what_xnatctl_reads_of_events_receivers_and_history(site):
+    kinds = site.rq("GET", "/xapi/events/events").json()
+    assert "org.nrg.xnat.eventservice.events.SessionEvent" in {kind["type"] for kind in kinds}
+    assert isinstance(site.rq("GET", "/xapi/events/actions").json(), list)
+    assert "dicomObjectIdentifier" in site.rq("GET", "/xapi/dicomscp/identifiers").json()
+    project = site.new_project()
+    session = site.mr(project)
+    site.rq("PUT", f"/data/experiments/{session}?label=OTHER")
+    history = site.rq("GET", f"/data/experiments/{session}/history?format=json").json()
+    assert [(e["event_action"], e["event_status"]) for e in history["events"]][-1] == ("Renamed", "Complete")
+    assert len(history["ResultSet"]["Result"]) == len(history["events"])

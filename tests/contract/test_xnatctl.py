@@ -199,3 +199,14 @@ def test_what_its_verification_takes_for_a_label_is_the_number_that_xnat_sends(s
     assert row["cat_ID"].isdecimal()
     ctl("session", "download", "-E", session, "--out", "got", "--extract")
     assert [path.read_bytes() for path in (tmp_path / "got").rglob("a.nii")] == [b"n" * 50]
+
+
+def test_it_renames_by_its_convention_and_makes_a_receiver(site, ctl):
+    project = site.new_project("alice")
+    site.mr(project, user="alice")
+    ctl("session", "normalize-labels", "-P", project, "--yes")
+    listed = site.rq("GET", f"/data/projects/{project}/experiments", "alice").json()["ResultSet"]["Result"]
+    assert [row["label"] for row in listed] != ["S1_MR1"]
+    ctl("scp", "create", "--ae-title", "CTLNEW", "--port", "18999", "--yes", user="admin")
+    (made,) = [one for one in site.rq("GET", "/xapi/dicomscp").json() if one["aeTitle"] == "CTLNEW"]
+    assert site.rq("DELETE", f"/xapi/dicomscp/{made['id']}").status_code == 200

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from lethe.archive import digests
 from lethe.archive.context import Context, open_context
 from lethe.archive.problem import Problem
-from lethe.archive.web import anonymize, cache, dashboard, downloads, people, services, tree, xapi
+from lethe.archive.web import anonymize, cache, dashboard, downloads, people, saved, services, tree, xapi
 from lethe.archive.web.answers import status_page
 from lethe.archive.web.compress import Compress
 from lethe.archive.web.gate import Gate
@@ -78,6 +78,7 @@ def create_app(root: Path, *, ctx: Context | None = None) -> Starlette:
         *people.routes(context, sessions),
         *xapi.routes(context),
         *cache.routes(context),
+        *saved.routes(context),
         *anonymize.routes(context),
         *dashboard.routes(context),
         *downloads.routes(context),

@@ -40,7 +40,8 @@ def routes(ctx: Context) -> list[Route]:
             route(ctx, f"{base}/subscription/{{id}}", "GET", _read),
             route(ctx, f"{base}/subscription/{{id}}", "PUT", _replace),
             route(ctx, f"{base}/subscription/{{id}}", "DELETE", _delete),
-            route(ctx, f"{base}/actionsbyevent", "GET", _actions),
+            route(ctx, f"{base}/actions", "GET", _all_actions),
+            route(ctx, f"{base}/actionsbyevent", "GET", _actions_by_event),
             route(ctx, f"{base}/delivered", "GET POST", _delivered),
             route(ctx, f"{base}/delivered/count", "GET POST", _count),
             route(ctx, f"{base}/delivered/summary", "GET POST", _summary),
@@ -84,11 +85,13 @@ def _set_prefs(call: Call) -> Response:
 def _kind_document(kind: EventKind) -> Json:
     return {
         "id": kind.type,
+        "type": kind.type,
         "event-type": kind.type,
         "display-name": kind.display,
         "description": f"{kind.display} events",
         "statuses": list(kind.statuses),
         "event-scope": ["PROJECT", "SITE"],
+        "is-xsi-type": False,
     }
 
 
@@ -109,10 +112,18 @@ def _kind(call: Call) -> Response:
     return as_json(_kind_document(_asked_kind(call)))
 
 
-def _actions(call: Call) -> Response:
-    """List the enabled commands that can be launched on the object of an event."""
+def _all_actions(call: Call) -> Response:
+    """List the enabled commands that can be launched on the object of any event."""
+    return _actions(call, {kind.root for kind in KINDS.values()})
+
+
+def _actions_by_event(call: Call) -> Response:
+    """List the enabled commands that can be launched on the object of one event."""
+    return _actions(call, {_asked_kind(call).root})
+
+
+def _actions(call: Call, roots: set[str]) -> Response:
     project = _scope(call)
-    kind = _asked_kind(call)
     if not project and call.query.get("project"):
         project = rights.project_of(call.ctx, call.user, call.query["project"]).id
     found = []
@@ -120,7 +131,7 @@ def _actions(call: Call) -> Response:
         root = entry.wrapper.root
         if (
             root is None
-            or root.type != kind.root
+            or root.type not in roots
             or not registry.runnable(call.ctx, entry.wrapper_id, project)
         ):
             continue

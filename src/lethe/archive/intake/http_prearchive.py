@@ -147,7 +147,7 @@ def _act(intake: Intake, asked: Asked) -> Response:
     if row.status in prearchive.BUSY:
         raise Problem(409, "Operation already in progress on this prearchive entry.")
     match asked.get("action"):
-        case "build":
+        case "build" | "rebuild":
             return text("/data" + intake.build(row.pk).url)
         case "reset-status":
             status = Status.READY if row.built else Status.RECEIVING

@@ -127,7 +127,7 @@ def _list(ctx: Context, asked: Asked) -> Response:
 
 def _identifiers(ctx: Context, asked: Asked) -> Response:
     access.require_login(asked.user)
-    return as_json(["dicomObjectIdentifier"])
+    return as_json({"dicomObjectIdentifier": "Default DICOM object identifier"})
 
 
 def _show(ctx: Context, asked: Asked) -> Response:

@@ -67,7 +67,7 @@ def table(found: Table, form: str) -> Response:
     """
     match (form or "json").lower():
         case "json":
-            return Response(_json(found), media_type="application/json")
+            return as_json(result_set(found))
         case "csv":
             return Response(_csv(found, ","), media_type="text/csv")
         case "txt" | "tsv":
@@ -88,7 +88,8 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def _json(found: Table) -> str:
+def result_set(found: Table) -> dict[str, Any]:
+    """Return a list as the JSON object that holds its ``ResultSet``."""
     rows = [{name: cell(row.get(name)) for name in found.columns} for row in found.rows]
     result: dict[str, Any] = {}
     if found.show_columns:
@@ -97,7 +98,7 @@ def _json(found: Table) -> str:
     result["totalRecords"] = str(len(rows))
     if found.title:
         result["title"] = found.title
-    return json.dumps({"ResultSet": result}, ensure_ascii=False)
+    return {"ResultSet": result}
 
 
 def _cells(found: Table) -> Iterable[list[str]]:

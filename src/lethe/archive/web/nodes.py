@@ -115,6 +115,7 @@ def put_item(call: Call, address: Address) -> Response:
             item, made = _put_part(call, address, collection, name, wanted)
         _check_unchanged(call, item, made)
         if not made and _renames(call, item, wanted, address):
+            workflows.audit_item(call.ctx, item, "Renamed", login=call.login)
             return answers.text("")
         if made:
             _check_new_id(call, item, wanted)
@@ -375,7 +376,7 @@ def _projects(call: Call, item: Item) -> Response:
 
 
 def history(call: Call, item: Item) -> Response:
-    """Answer ``.../history``: the workflow entries about an item."""
+    """Answer ``.../history``: the workflow entries about an item; as JSON under ``events``, too."""
     rows = call.ctx.store.read().execute(
         "SELECT pk, pipeline_name, status, launch_time, login FROM workflow WHERE id = ? ORDER BY pk",
         (item.id,),
@@ -391,4 +392,7 @@ def history(call: Call, item: Item) -> Response:
         }
         for row in rows
     ]
-    return answers.table(answers.Table(columns, found), call.format)
+    listed = answers.Table(columns, found)
+    if call.format not in {"", "json"}:
+        return answers.table(listed, call.format)
+    return answers.as_json({**answers.result_set(listed), "events": found})

@@ -117,14 +117,19 @@ def _count(scope: Scope, item: Item, xsi_type: str) -> int | str:
 
 
 def search(call: Call, names: dict[str, str]) -> Response:
-    """Answer ``POST /data/search``.
+    """Answer ``POST /data/search``."""
+    return run(call, call.body)
+
+
+def run(call: Call, body: bytes) -> Response:
+    """Carry out a search document.
 
     Raises
     ------
     Problem
         422 for a document that does not parse, 400 for a root or a field that cannot be searched here.
     """
-    document = xml.parse(call.body)
+    document = xml.parse(body)
     root = type_of((document.findtext("{*}root_element_name") or "").strip())
     if root is None:
         raise Problem(422, "The search has no known root element.")
@@ -257,6 +262,7 @@ _COMPARE: dict[str, Callable[[str, str], bool]] = {
     ">": _order(lambda a, b: a > b),
     ">=": _order(lambda a, b: a >= b),
     "LIKE": _like,
+    "IN": lambda value, wanted: value in {one.strip() for one in wanted.strip("() ").split(",")},
     "IS": lambda value, wanted: not value,
     "IS NOT": lambda value, wanted: bool(value),
 }
