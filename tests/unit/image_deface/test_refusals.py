@@ -13,6 +13,7 @@ import pytest
 from kit import phantom
 from lethe.errors import Misconfigured, Outcome, Refused
 from lethe.image.deface import deface_file
+from lethe.image.deface.io import open_volume
 
 from .conftest import write
 
@@ -110,6 +111,56 @@ def small_bottle(path: Path) -> Path:
 def positron(path: Path) -> Path:
     path.with_name("in.json").write_text('{"Modality": "PT"}')
     return bottle(path)
+
+
+def edited(offset: int, number: bytes) -> Callable[[Path], Path]:
+    """Return a maker of a bottle with some bytes of its header overwritten."""
+
+    def make(path: Path) -> Path:
+        raw = bytearray(gzip.decompress(write(path, ball(), SQUARE).read_bytes()))
+        raw[offset : offset + len(number)] = number
+        path.write_bytes(gzip.compress(bytes(raw)))
+        return path
+
+    return make
+
+
+def as_bytes(kind: type[np.generic], *numbers: float) -> bytes:
+    return np.array(numbers, kind).tobytes()
+
+
+BROKEN_HEADERS = [
+    ("truncated", edited(40, as_bytes(np.int16, 3, 32000, 32000, 32000))),
+    ("one-slice", edited(40, as_bytes(np.int16, 3, -60, 60, 60))),
+    ("one-slice", edited(40, as_bytes(np.int16, 4, 60, 60, 60, 0))),
+    ("not-nifti", edited(40, as_bytes(np.int16, 9))),
+    ("voxel-type", edited(70, as_bytes(np.int16, 0))),
+    ("voxel-type", edited(70, as_bytes(np.int16, 1))),
+    ("voxel-type", edited(70, as_bytes(np.int16, 9999))),
+    ("not-nifti", edited(108, as_bytes(np.float32, np.nan))),
+    ("not-nifti", edited(108, as_bytes(np.float32, np.inf))),
+    ("truncated", edited(108, as_bytes(np.float32, 1e9))),
+    ("bad-scaling", edited(112, as_bytes(np.float32, np.inf, 0.0))),
+    ("bad-scaling", edited(112, as_bytes(np.float32, 1.0, np.nan))),
+    ("bad-affine", edited(280, as_bytes(np.float32, *[0.0] * 12))),
+]
+
+
+@pytest.mark.requirement("L-13", "T-9")
+@pytest.mark.parametrize(("code", "make"), BROKEN_HEADERS)
+def test_a_header_that_cannot_be_true_is_refused_before_anything_is_read(
+    code: str, make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(Refused) as caught:
+        open_volume(make(tmp_path / "in.nii.gz"))
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(np.nan, np.nan), (0.0, 7.0)])
+def test_a_scaling_left_out_means_as_stored(slope: float, intercept: float, tmp_path: Path) -> None:
+    source = edited(112, as_bytes(np.float32, slope, intercept))(tmp_path / "in.nii.gz")
+    volume = open_volume(source)
+    assert (volume.slope, volume.intercept) == (1.0, 0.0)
 
 
 @pytest.mark.requirement("L-13", "T-9")

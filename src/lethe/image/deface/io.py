@@ -27,6 +27,7 @@ FloatArray = NDArray[np.floating[Any]]
 _SLAB_BYTES = 16 << 20
 _MINIMUM_EXTENT_MM = 30.0
 _MINIMUM_VOXELS = 6
+_DEFLATE_RATIO = 1032  # no compression of this kind does better
 _NIFTI_SIZES: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _BAD_STREAM = (EOFError, zlib.error, gzip.BadGzipFile)
 
@@ -115,8 +116,8 @@ def open_volume(path: Path, *, thin: bool = False) -> Volume:
     Raises
     ------
     Refused
-        ``no-file``, ``empty-file``, ``not-nifti``, ``truncated``, ``bad-affine``, ``colour``, ``complex``,
-        ``one-slice``, ``small-volume``.
+        ``no-file``, ``empty-file``, ``not-nifti``, ``truncated``, ``bad-affine``, ``bad-scaling``,
+        ``colour``, ``complex``, ``voxel-type``, ``one-slice``, ``small-volume``.
     """
     if not path.is_file():
         raise Refused("no-file", "The image file does not exist.", remedy="Name an existing NIfTI file.")
@@ -128,8 +129,9 @@ def open_volume(path: Path, *, thin: bool = False) -> Volume:
     forms = (int(header["qform_code"]), int(header["sform_code"]))
     slope, intercept = _scaling_of(header)
     shape = tuple(int(n) for n in header.get_data_shape())
-    dtype = header.get_data_dtype()
+    dtype = _dtype_of(header)
     _refuse_unsuitable(shape, dtype)
+    _refuse_short(path, len(raw) + int(np.prod(shape, dtype=object)) * dtype.itemsize)
     if not thin:
         _refuse_thin(shape, affine)
     extended = any(raw[int(header["sizeof_hdr"]) :][:1])
@@ -187,9 +189,10 @@ def _read_header(stream: IO[bytes]) -> tuple[Any, bytes]:
         raise _not_nifti() from error
     if not bytes(header["magic"].tobytes()).startswith((b"n+1", b"n+2")):
         raise _not_nifti()
-    offset = int(header["vox_offset"])
-    if not size <= offset < 1 << 30:
+    place = float(header["vox_offset"])
+    if not size <= place < 1 << 30:  # false for what is not a number, too
         raise _not_nifti()
+    offset = int(place)
     return header, raw + _read_exactly(stream, offset - size)
 
 
@@ -215,9 +218,30 @@ def _affine_of(header: Any) -> NDArray[np.float64]:
 def _scaling_of(header: Any) -> tuple[float, float]:
     """Slope and intercept; a slope of 0 or none means "as stored" by the NIfTI standard."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    if not np.isfinite(slope) or slope == 0.0:
+    if np.isnan(slope) or slope == 0.0:
         return 1.0, 0.0
-    return slope, intercept if np.isfinite(intercept) else 0.0
+    if not (np.isfinite(slope) and np.isfinite(intercept)):
+        raise Refused(
+            "bad-scaling",
+            "The header scales the voxels by something that is not a number.",
+            remedy="Convert the series again; a converter or an editor damaged the scaling.",
+        )
+    return slope, intercept
+
+
+def _dtype_of(header: Any) -> np.dtype[Any]:
+    try:
+        return np.dtype(header.get_data_dtype())
+    except (HeaderDataError, KeyError) as error:
+        raise _not_numbers() from error
+
+
+def _not_numbers() -> Refused:
+    return Refused(
+        "voxel-type",
+        "The header names no kind of number for the voxels that can be read.",
+        remedy="Convert the series again.",
+    )
 
 
 def _refuse_unsuitable(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -227,7 +251,9 @@ def _refuse_unsuitable(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
             "The image is in colour, not a measurement.",
             remedy="Leave renderings out of the release.",
         )
-    if dtype.kind not in "iuf":
+    if dtype.kind not in "iufc":
+        raise _not_numbers()
+    if dtype.kind == "c":
         raise Refused(
             "complex", "The image holds complex numbers.", remedy="Convert the magnitude image instead."
         )
@@ -237,6 +263,14 @@ def _refuse_unsuitable(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
             "The image is a single slice.",
             remedy="Leave localisers out, or give the whole series.",
         )
+
+
+def _refuse_short(path: Path, needed: int) -> None:
+    """Refuse a file that cannot hold what its header promises, before memory is asked for."""
+    with path.open("rb") as stream:
+        most = _DEFLATE_RATIO if stream.read(2) == b"\x1f\x8b" else 1
+    if path.stat().st_size * most < needed:
+        raise _truncated()
 
 
 def _refuse_thin(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
