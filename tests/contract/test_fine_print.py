@@ -284,3 +284,18 @@ def test_what_xnatctl_reads_of_events_receivers_and_history(site):
     history = site.rq("GET", f"/data/experiments/{session}/history?format=json").json()
     assert [(e["event_action"], e["event_status"]) for e in history["events"]][-1] == ("Renamed", "Complete")
     assert len(history["ResultSet"]["Result"]) == len(history["events"])
+
+
+def test_a_body_that_curl_calls_a_form_is_taken_as_it_is(site):
+    project = site.new_project()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    config = f"/data/projects/{project}/config/tool/path"
+    site.rq("PUT", config + "?inbody=true", data=b'{"a":"b=c&d"}', headers=form)
+    assert site.rq("GET", config + "?contents=true").text == '{"a":"b=c&d"}'
+    subject = f"/data/projects/{project}/subjects/S1"
+    xml = b"<xnat:Subject xmlns:xnat='http://nrg.wustl.edu/xnat' label='S1' group='g1'/>"
+    assert site.rq("PUT", subject + "?inbody=true", data=xml, headers=form).status_code == 201
+    fields = site.rq("GET", subject + "?format=json").json()["items"][0]["data_fields"]
+    assert fields["group"] == "g1"
+    site.rq("PUT", subject, data={"group": "g2"})
+    assert site.rq("GET", subject + "?format=json").json()["items"][0]["data_fields"]["group"] == "g2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -79,11 +80,10 @@ async def _read_body(call: Call, request: Request) -> None:
         finally:
             upload.discard()
         return
-    if kind.startswith("application/x-www-form-urlencoded"):
-        async with request.form() as form:
-            call.form = {key: value for key, value in form.items() if isinstance(value, str)}
-        return
     call.body = await small_body(request)
+    whole = call.flag("inbody") or call.query.get("req_format", "").lower() == "xml"
+    if kind.startswith("application/x-www-form-urlencoded") and not whole:  # curl names any body a form
+        call.form = dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
 
 
 def _dispatch(call: Call, address: Address) -> Response:
