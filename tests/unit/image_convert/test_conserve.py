@@ -16,11 +16,12 @@ from kit.series import write_series
 from lethe.errors import Refused
 from lethe.image import nifti
 from lethe.image.conserve import compare
-from lethe.image.converter import Run
+from lethe.image.converter import Raw, Run
 from lethe.image.frames import Instance, dicom_files, read_instance
 from lethe.image.layout import Layout
 from lethe.image.nifti import Nifti
 from lethe.image.pixels import Planes, read_pixels
+from lethe.image.reorder import put_in_order
 from lethe.image.series import read_series
 from lethe.image.stack import Stack, analyse
 
@@ -118,6 +119,30 @@ def test_mixed_up_time_points_are_found_out(converted: dict[str, Converted]) -> 
     mixed[:, :, 4, [0, 1]] = mixed[:, :, 4, [1, 0]]
     with pytest.raises(Refused, match="time"):
         check(case, replace(case[2], voxels=mixed))
+
+
+def _again(folder: Path, case: Converted, voxels: np.ndarray) -> list[Raw]:
+    """Let a converter write other voxels, and put them in order again."""
+    instances, stack, image = case
+    content = [voxels[..., k, t].tobytes(order="F") for t in range(3) for k in range(voxels.shape[2])]
+    path = folder / "mixed.nii"
+    nifti.write_planes(path, image, image.voxels.shape, image.affine, list(map(memoryview, content)))
+    return put_in_order([Raw(path, {}, ())], stack, Planes(instances), folder)
+
+
+@pytest.mark.requirement("M-20", "M-22")
+def test_mixed_up_planes_are_put_in_order_but_only_if_each_is_there(
+    converted: dict[str, Converted], tmp_path: Path
+) -> None:
+    case = converted["dynamic"]
+    whole = np.array(case[2].voxels)
+    mixed = whole.reshape(*whole.shape[:2], -1, order="F")[..., ::-1].reshape(whole.shape, order="C")
+    (raw,) = _again(tmp_path, case, mixed)
+    image = nifti.read(raw.nifti)
+    check(case, image)
+    np.testing.assert_array_equal(image.voxels, whole)
+    mixed[3, 4, 5, 1] += 1
+    assert _again(tmp_path, case, mixed) == []
 
 
 @pytest.mark.requirement("M-20")
