@@ -72,8 +72,13 @@ class SwarmBackend(DockerBackend):
         return str(made["ID"])
 
     def _require_network(self, api: Any) -> None:
-        if not api.networks(names=[NETWORK]):
+        if api.networks(names=[NETWORK]):
+            return
+        try:
             api.create_network(NETWORK, driver="overlay", internal=True, scope="swarm")
+        except APIError:
+            if not api.networks(names=[NETWORK]):  # else another run was quicker
+                raise
 
     def _task(self, spec: RunSpec) -> Any:
         limits = spec.limits
