@@ -299,3 +299,18 @@ def test_a_body_that_curl_calls_a_form_is_taken_as_it_is(site):
     assert fields["group"] == "g1"
     site.rq("PUT", subject, data={"group": "g2"})
     assert site.rq("GET", subject + "?format=json").json()["items"][0]["data_fields"]["group"] == "g2"
+
+
+def test_a_list_of_sessions_joins_its_scans_and_names_of_types_have_any_case(site):
+    project = site.new_project()
+    first, second = (site.mr(project, "S1", label) for label in ("E1", "E2"))
+    for number, kind in (("1", "T1"), ("2", "T2")):
+        site.rq("PUT", f"/data/experiments/{first}/scans/{number}?xsiType=xnat:mrScanData&type={kind}")
+    columns = "ID,xnat:imagescandata/id,xnat:imagescandata/type,xnat:subjectData/label"
+    query = {"project": project, "xsiType": "xnat:imagesessiondata", "columns": columns, "format": "json"}
+    listed = rows(site.rq("GET", "/data/experiments", params=query))
+    assert [tuple(row.values())[:4] for row in listed] == [
+        (first, "1", "T1", "S1"),
+        (first, "2", "T2", "S1"),
+        (second, "", "", "S1"),
+    ]

@@ -12,7 +12,7 @@ from lethe.archive import items
 from lethe.archive.context import Context
 from lethe.archive.model import Item
 from lethe.archive.types import xpath
-from lethe.archive.types.table import TYPES, is_a
+from lethe.archive.types.table import TYPES, is_a, type_of
 from lethe.archive.web.answers import Table, cell
 from lethe.archive.web.documents import stamp, type_of_item
 from lethe.archive.web.request import Call
@@ -230,10 +230,10 @@ def column(kind: str, asked: str, type_name: str) -> Column | None:
 
 def listing(call: Call, kind: str, found: Sequence[Item], *, project: str | None = None) -> Table:
     """Return the list answer for items of one kind: filtered, sorted, cut, with the asked columns."""
-    wanted = call.query.get("xsiType", "")
-    if wanted:
-        found = [item for item in found if any(is_a(item.xsi_type, name) for name in wanted.split(","))]
-    root = wanted.split(",")[0] if wanted.split(",")[0] in TYPES else _root(kind)
+    wanted = asked_types(call)
+    if any(wanted):
+        found = [item for item in found if any(is_a(item.xsi_type, name) for name in wanted)]
+    root = wanted[0] if wanted[0] in TYPES else _root(kind)
     columns, tests = _columns(call, kind, root), _filters(call, kind, root)
     if tests or call.query.get("sortBy"):
         scope = scope_of(call.ctx, found, project)
@@ -261,6 +261,12 @@ def _rows_of_scans(
             yield own | {one.name: one.read(scope, scan) for one in columns if one.scans}
         if not scans:
             yield own
+
+
+def asked_types(call: Call) -> list[str]:
+    """Return the data types a list is asked for, as they are spelled; one empty name for none."""
+    names = call.query.get("xsiType", "").split(",")
+    return [known.name if (known := type_of(name)) is not None else name for name in names]
 
 
 def mapping(kind: str) -> Table:

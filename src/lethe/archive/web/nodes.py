@@ -13,7 +13,7 @@ from lethe.archive.types.table import TYPES, XsiType, is_a
 from lethe.archive.web import answers
 from lethe.archive.web.address import Address, Place, resolve
 from lethe.archive.web.below import ANCESTOR, WORD, store_below
-from lethe.archive.web.columns import listing, mapping
+from lethe.archive.web.columns import asked_types, listing, mapping
 from lethe.archive.web.documents import document, stamp, type_of_item
 from lethe.archive.web.fields import Wish, wish
 from lethe.archive.web.request import Call
@@ -52,7 +52,7 @@ def list_items(call: Call, address: Address) -> Response:
 def _kinds(call: Call, kind: str) -> str:
     """Return the condition for the kinds, and the data types asked for, of a list."""
     where = _kind_words(call, kind)
-    asked = [name for name in _asked_types(call) if name]
+    asked = [name for name in asked_types(call) if name]
     if not asked:
         return where
     types = sorted(name for name in TYPES if any(is_a(name, wanted) for wanted in asked))
@@ -62,15 +62,11 @@ def _kinds(call: Call, kind: str) -> str:
 
 def _kind_words(call: Call, kind: str) -> str:
     """Return the SQL condition on kinds: assessors are listed only where their type is asked for."""
-    if kind == EXPERIMENT and any(is_a(name, "xnat:derivedData") for name in _asked_types(call)):
+    if kind == EXPERIMENT and any(is_a(name, "xnat:derivedData") for name in asked_types(call)):
         return "kind IN ('experiment', 'assessor')"
-    if kind == EXPERIMENT and "xnat:experimentData" in _asked_types(call):
+    if kind == EXPERIMENT and "xnat:experimentData" in asked_types(call):
         return "kind IN ('experiment', 'assessor')"
     return f"kind = '{kind}'"
-
-
-def _asked_types(call: Call) -> list[str]:
-    return call.query.get("xsiType", "").split(",")
 
 
 def _of_project(call: Call, kind: str, project: str) -> list[Item]:
