@@ -1,4 +1,4 @@
-"""The network of a swarm's services, where two runs ask for it at the same time. See tests/system/test_swarm.py."""
+"""The network of a swarm, where two runs ask for it at once. The rest: tests/system/test_swarm.py."""
 
 from __future__ import annotations
 
