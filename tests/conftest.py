@@ -22,7 +22,10 @@ WALKED = ("administrator_journey", "bad_input", "demo", "demo_killed", "research
 SERVED = ("browser/", "contract/")
 ALONE = ("contract/test_crash", "contract/test_crowd", "contract/test_full_disk", "contract/test_screens")
 # the longest first, so that the two cores end together
-LONGEST = ("engine", "walked", "tests/system/test_bulk.py", "browser/", "tests/system/test_site_kit.py")
+LONGEST = (
+    *("engine", "walked", "tests/system/test_bulk.py", "browser/", "tests/system/test_site_kit.py"),
+    *("tests/unit/image_deface/test_phantom.py", "tests/system/test_backup.py"),
+)
 
 
 def together(nodeid: str) -> str:
