@@ -16,9 +16,13 @@ from lethe.image.deface.apply import Comparison
 from lethe.image.deface.engine import Plan, judge_changes, make_plan
 from lethe.image.deface.grid import SPACING_MM
 from lethe.image.deface.io import slabs
-from lethe.image.deface.judge import doubts
+from lethe.image.deface.judge import Effect, doubts, verdict
+from lethe.image.deface.protect import protect
+from lethe.image.deface.region import choose
+from lethe.image.deface.volumes import Volumes, volumes
 
 Voxels = NDArray[np.int16]
+BRAIN = (phantom.Tissue.GREY, phantom.Tissue.WHITE)
 Mask = NDArray[np.bool_]
 
 
@@ -151,6 +155,44 @@ def test_a_head_taken_back_to_front_is_noticed_by_its_air(plan: Plan) -> None:
         plan.expectation, air_ahead=plan.expectation.air_behind, air_behind=plan.expectation.air_ahead
     )
     assert "front-unsure" in doubts(plan.pose, plan.protection, swapped, oriented=True, extended=False)
+
+
+@pytest.mark.requirement("M-25", "L-13")
+@pytest.mark.parametrize("move", [(0.0, 60.0, 0.0), (0.0, 0.0, -70.0), (0.0, 40.0, 60.0)])
+def test_a_wrong_pose_takes_no_brain_from_a_ct_and_is_noticed(
+    move: tuple[float, float, float], plan: Plan
+) -> None:
+    to_mni = plan.pose.to_mni.copy()
+    to_mni[:3, 3] += move
+    pose, template = pose_of(plan, to_mni=to_mni), plan.template
+    found = protect(plan.head, template, pose)
+    assert "brain-not-confirmed" in doubts(pose, found, plan.expectation, oriented=True, extended=False)
+    assert plan.head.brain is not None
+    assert not (choose(plan.head, pose, found).remove & plan.head.brain).any()
+
+
+@pytest.mark.requirement("M-25")
+def test_a_doubtful_cut_through_what_looks_like_a_brain_alone_is_a_fail(plan: Plan) -> None:
+    effect = Effect(0, 9.0, 1.0, 1.0, 100.0)
+    assert verdict(plan.expectation, effect, ["front-unsure"], bare=True)[0] is Verdict.FAIL
+    assert verdict(plan.expectation, effect, ["front-unsure"])[0] is Verdict.REVIEW
+
+
+@pytest.mark.requirement("L-07")
+def test_the_volumes_are_those_of_the_drawing(plan: Plan) -> None:
+    found = volumes(plan.head, plan.template, plan.pose, plan.protection)
+    labels, _, _ = phantom.draw(spacing=(3.0, 3.0, 3.0))
+    brain, fluid = (np.isin(labels, kinds).sum() * 0.027 for kinds in (BRAIN, phantom.Tissue.FLUID))
+    assert found.intracranial_ml == pytest.approx(brain + fluid, rel=0.06)
+    assert found.brain_ml == pytest.approx(brain, rel=0.1)
+
+
+@pytest.mark.requirement("L-07")
+def test_a_brain_that_is_partly_in_view_or_has_no_skull_gets_no_volume(plan: Plan) -> None:
+    cut = replace(plan.protection, seen_ml=0.9 * plan.protection.seen_ml)
+    assert volumes(plan.head, plan.template, plan.pose, cut) == Volumes()
+    opened = replace(plan.protection, skull_found=False)
+    assert volumes(plan.head, plan.template, plan.pose, opened) == Volumes()
 
 
 def test_a_file_without_orientation_or_with_an_extension_is_for_a_person(plan: Plan) -> None:

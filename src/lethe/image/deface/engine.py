@@ -36,6 +36,7 @@ from .protect import Protection, protect
 from .region import Region, choose
 from .scene import Scene, after_grid, read_scene
 from .template import Template
+from .volumes import volumes
 
 METHOD = "lethe-deface"
 METHOD_VERSION = "1.1.0"
@@ -333,10 +334,13 @@ def judge_changes(plan: Plan, comparison: Comparison) -> DefaceReport:
 
 
 def _measures(plan: Plan, effect: Effect, voxels_changed: int) -> dict[str, Any]:
+    found = volumes(plan.head, plan.template, plan.pose, plan.protection)
     return {
         "modality": str(plan.scene.modality),
         "voxels_changed": voxels_changed,
         **as_numbers(plan.pose, plan.protection, plan.expectation, effect),
+        "intracranial_ml": found.intracranial_ml,
+        "brain_ml": found.brain_ml,
     }
 
 

@@ -21,6 +21,8 @@ _MEASURES: dict[str, tuple[str, str]] = {
     "second_nmi": ("match of the next best pose", _PLAIN),
     "inside": ("head inside the average head's data", _SHARE),
     "scales": ("size against the average head", _PLAIN),
+    "intracranial_ml": ("space inside the skull", "ml"),
+    "brain_ml": ("brain (approximate)", "ml"),
     "brain_overlap": ("brain confirmed by the image", _SHARE),
 }
 

@@ -1,0 +1,107 @@
+"""What an image says about its brain without the template, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lethe.image.deface.grid import Grid
+from lethe.image.deface.head import Head, _calm, evened, unevenness
+from lethe.image.deface.judge import BARE_SHARE, bare_confirmed
+from lethe.image.deface.morph import Mask
+from lethe.image.deface.protect import Protection
+from lethe.image.deface.scene import Modality
+from lethe.image.deface.witness import enclosed_brain, skull_parts
+
+SHAPE = (44, 44, 52)
+X, Y, Z = (axis * 4.0 - end for axis, end in zip(np.indices(SHAPE), (86.0, 86.0, 130.0), strict=True))
+RADIUS = np.sqrt(X**2 + Y**2 + Z**2)
+NECK = (np.hypot(X, Y) < 50) & (Z < -60)
+HEAD = (RADIUS < 78) | NECK
+BRAIN = RADIUS < 62
+
+
+def skull(noise: float = 0.0) -> Grid:
+    """Draw brain in a shell of bone, and a neck of muscle that is larger than the brain of a child."""
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    values = np.where(HEAD, 50.0, -1000.0)
+    values[(RADIUS >= 62) & (RADIUS < 71)] = 900.0
+    values[BRAIN] = 35.0
+    values += np.random.default_rng(0).normal(0, noise, SHAPE)
+    return Grid(values.astype(np.float32), np.ones(SHAPE, bool), affine)
+
+
+def found(grid: Grid, head: Mask = HEAD) -> Mask | None:
+    return enclosed_brain(grid, head, skull_parts(grid, head))
+
+
+@pytest.mark.requirement("M-25", "L-13")
+def test_the_skull_says_where_the_brain_is_without_the_template() -> None:
+    space = found(skull())
+    assert space is not None
+    assert (space & BRAIN).sum() > 0.95 * BRAIN.sum()
+    assert (space & ~BRAIN).sum() < 0.05 * BRAIN.sum()
+
+
+@pytest.mark.requirement("M-25")
+@pytest.mark.parametrize(
+    "part",
+    [np.s_[:, :, :34], np.s_[:, :, 26:], np.s_[:22], np.s_[:, 12:]],
+    ids=["vertex cut", "neck cut", "half a head", "back cut"],
+)
+def test_a_head_that_is_cut_still_shows_its_brain(part: tuple[slice, ...]) -> None:
+    whole = skull()
+    grid = Grid(whole.values[part], whole.valid[part], whole.affine)
+    space = found(grid, HEAD[part])
+    assert space is not None
+    assert (space & BRAIN[part]).sum() > 0.9 * BRAIN[part].sum()
+    assert (space & ~BRAIN[part]).sum() < 0.05 * BRAIN[part].sum()
+
+
+@pytest.mark.requirement("M-25")
+def test_a_bone_flap_that_was_taken_out_lets_most_of_the_brain_be_seen_and_little_else() -> None:
+    grid = skull()
+    flap = (Y > 20) & (np.hypot(X, Z) < 32) & (RADIUS >= 62) & (RADIUS < 71)
+    values = np.where(flap, np.float32(40), grid.values)
+    space = found(replace(grid, values=values))
+    assert space is not None
+    assert (space & BRAIN).sum() > 0.8 * BRAIN.sum()
+    assert (space & ~BRAIN).sum() < 0.05 * BRAIN.sum()
+
+
+def test_muscle_without_a_skull_is_no_brain() -> None:
+    grid = skull()
+    assert found(replace(grid, values=np.minimum(grid.values, np.float32(60)))) is None
+
+
+@pytest.mark.requirement("M-25")
+def test_a_skull_full_of_noise_is_calmed_and_a_quiet_one_left_alone() -> None:
+    quiet, noisy = skull(), skull(noise=90.0)
+    assert _calm(quiet) is quiet
+    space = found(_calm(noisy))
+    assert space is not None
+    assert (space & BRAIN).sum() > 0.9 * BRAIN.sum()
+
+
+def coil(strength: float) -> Head:
+    values = np.where(HEAD, 300.0 * np.exp(strength * Z / 60.0), 0.0).astype(np.float32)
+    return Head(replace(skull(), values=values), HEAD, Modality.MR, 50.0)
+
+
+def test_the_fall_off_of_a_coil_is_evened_out_and_a_little_of_it_left_alone() -> None:
+    weak, strong = coil(0.1), coil(0.7)
+    assert evened(weak) is weak.grid.values
+    after = replace(strong, grid=replace(strong.grid, values=evened(strong)))
+    assert unevenness(strong) > 3.0
+    assert unevenness(after) < 0.5 * unevenness(strong)
+
+
+@pytest.mark.requirement("M-24")
+@pytest.mark.parametrize(("share", "confirmed"), [(0.53, False), (0.92, True)])
+def test_a_cut_out_brain_must_be_one_by_the_match_too(share: float, confirmed: bool) -> None:
+    nothing = np.zeros(SHAPE, bool)
+    seen = Protection(nothing, nothing, np.zeros(SHAPE, np.float32), None, 1.0, share_of_head=share)
+    assert 0.53 < BARE_SHARE < 0.92
+    assert bare_confirmed(coil(0.0), seen) is confirmed
