@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import nibabel as nib
@@ -20,12 +21,15 @@ from .conftest import write
 SQUARE = np.diag([4.0, 4.0, 4.0, 1.0])
 
 
+@cache
 def ball(radius: float = 80.0, value: float = 100.0) -> np.ndarray:
     """Draw a bottle phantom: a ball of one value."""
     grid = np.indices((60, 60, 60)) * 4.0 - 118.0
     rng = np.random.default_rng(0)
     noise = np.abs(rng.normal(0, 2, (60, 60, 60)))
-    return (np.where(np.sqrt((grid**2).sum(axis=0)) < radius, value, 0) + noise).astype(np.int16)
+    drawn = (np.where(np.sqrt((grid**2).sum(axis=0)) < radius, value, 0) + noise).astype(np.int16)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def empty(path: Path) -> Path:
@@ -71,7 +75,7 @@ def nan_affine(path: Path) -> Path:
     with gzip.open(path) as stream:
         raw = bytearray(stream.read())
     raw[280:284] = np.float32(np.nan).tobytes()  # first number of the sform
-    path.write_bytes(gzip.compress(bytes(raw)))
+    path.write_bytes(gzip.compress(bytes(raw), 1))
     return path
 
 
@@ -117,9 +121,11 @@ def edited(offset: int, number: bytes) -> Callable[[Path], Path]:
     """Return a maker of a bottle with some bytes of its header overwritten."""
 
     def make(path: Path) -> Path:
-        raw = bytearray(gzip.decompress(write(path, ball(), SQUARE).read_bytes()))
+        plain = write(path.with_name("plain.nii"), ball(), SQUARE)
+        raw = bytearray(plain.read_bytes())
+        plain.unlink()
         raw[offset : offset + len(number)] = number
-        path.write_bytes(gzip.compress(bytes(raw)))
+        path.write_bytes(gzip.compress(bytes(raw), 1))
         return path
 
     return make
