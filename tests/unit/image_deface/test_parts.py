@@ -16,13 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lethe.image.deface import morph
+from lethe.image.deface.front import _filling
 from lethe.image.deface.grid import Grid, Reducer, to_grid
 from lethe.image.deface.head import Head, _bare_brain
 from lethe.image.deface.io import open_volume, slabs
 from lethe.image.deface.pack import GzipWriter
-from lethe.image.deface.region import _ears, face_sector
+from lethe.image.deface.plug import solid_head
+from lethe.image.deface.region import CURVE, Region, _ears, face_sector
 from lethe.image.deface.scene import Modality, read_scene
 from lethe.image.deface.template import Template
+from lethe.image.deface.wall import wall
 
 from .conftest import write
 
@@ -185,3 +188,51 @@ def test_a_brain_with_noise_around_it_is_not_taken_for_cut_out() -> None:
     grid = slab_of_layers(280.0)
     noise = np.abs(np.random.default_rng(0).normal(0, 4, grid.values.shape)).astype(np.float32)
     assert not _bare_brain(replace(grid, values=grid.values + noise), grid.values > 0, Modality.MR)
+
+
+def front_of_a_head(*, nose: bool, reach: float = 120.0) -> tuple[Head, Region]:
+    """Draw the front of a head in MNI millimetres; `reach` is where the data end in front."""
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = (-60.0, 20.0, -120.0)
+    shape = (61, int((reach - 20.0) / 2.0) + 1, 60)
+    grid = Grid(np.zeros(shape, np.float32), np.ones(shape, bool), affine)
+    x, y, z = grid.coordinates(np.eye(4))
+    mask = y + 0.004 * x**2 < 84.0
+    if nose:
+        mask |= (np.abs(x) < 10.0) & (y < 104.0) & (z < -50.0) & (z > -80.0)
+        mask &= ~((np.hypot(np.abs(x) - 32.0, z + 40.0) < 12.0) & (y > 66.0))
+    head = Head(
+        replace(grid, values=np.where(mask, 40.0, -1000.0).astype(np.float32)), mask, Modality.CT, -250.0
+    )
+    sector = face_sector(x, y, z)
+    return head, Region(sector, sector.astype(np.float32), sector, morph.depth(mask, 2.0), (x, y, z))
+
+
+@pytest.mark.requirement("M-24")
+def test_the_wall_shows_nothing_of_nose_and_sockets_and_stands_well_behind_them() -> None:
+    head, region = front_of_a_head(nose=True)
+    x, y, z = region.coordinates
+    inside = wall(head, region) > 0.5
+    front = np.where(inside, y + CURVE * x**2, -np.inf).max(axis=1)
+    rows = (z[0, 0] > -100.0) & (z[0, 0] < -34.0)
+    assert np.ptp(front[15:46][:, rows], axis=0).max() <= 2.0  # one cell of the grid
+    assert head.mask[inside].all()
+    skin = np.where(head.mask, y, -np.inf).max(axis=1)
+    assert (skin - np.where(inside, y, -np.inf).max(axis=1))[15:46][:, rows].min() > 8.0
+
+
+def test_air_between_a_face_and_the_end_of_the_data_is_not_part_of_the_head() -> None:
+    head, _ = front_of_a_head(nose=False, reach=92.0)
+    assert (~head.mask).any()
+    assert not (solid_head(head) & ~head.mask).any()
+
+
+def test_filling_is_known_by_its_one_value_and_skin_is_not() -> None:
+    rng = np.random.default_rng(0)
+    image = np.broadcast_to(np.arange(40)[None, :, None] < 25, (30, 40, 30))
+    values = np.where(image, rng.normal(40, 8, image.shape), -1000.0).astype(np.float32)
+    assert not _filling(image, values).any()
+    values[:, 18:25, :12] = 30.0
+    found = _filling(image, values)
+    assert found[:, 18:25, :12].all()
+    assert not found[:, :, 20:].any()

@@ -16,9 +16,12 @@ from .morph import Mask
 from .pack import Sink
 from .plug import Plug
 from .scene import Scene
+from .wall import SOFT_MM
 
-REMOVED, PLUGGED, LEVELLED = 1, 2, 3
-_IN_MASK = np.array([0, 1, 2, 2], np.uint8)  # how the mask file shows them
+REMOVED, PLUGGED = 1, 2
+SHARES = 16  # labels from PLUGGED + 1: removed, and so many sixteenths of the voxel filled with tissue
+# how the mask file shows them
+_IN_MASK = np.minimum(np.arange(PLUGGED + SHARES + 1), PLUGGED).astype(np.uint8)
 _FAR_MM = 400.0
 _STEP_VOXELS = 4_000_000
 
@@ -36,8 +39,8 @@ class Stencil:
     low : tuple of int
         First voxel of the box.
     labels : ndarray of uint8
-        1 removed, 2 filled where it was air, 3 removed and filled, 0 untouched. `apply` clears the 2 where
-        the first volume holds no air.
+        1 removed, 2 filled where it was air, more: removed, and filled in part; 0 untouched. `apply` clears
+        the 2 where the first volume holds no air.
     """
 
     low: tuple[int, int, int]
@@ -82,14 +85,18 @@ def make_stencil(volume: Volume, grid: Grid, remove: Array3, plug: Plug) -> Sten
         (PLUGGED, plug.fill.astype(np.float32), "constant"),
         (REMOVED, remove, "nearest"),
     ]
+    slope = SOFT_MM / float(np.abs(volume.affine[1, :3]).sum())
     step = max(1, _STEP_VOXELS // max(1, labels.shape[0] * labels.shape[1]))
     for start in range(0, labels.shape[2], step):
         part = labels[:, :, start : start + step]
         corner = matrix[:3, 3] + matrix[:3, :3] @ (low + np.array([0, 0, start]))
         for label, field, mode in fields:
             part[_sample(field, matrix[:3, :3], corner, part.shape, mode) > 0.5] = label
-        hollow = _sample(plug.level, matrix[:3, :3], corner, part.shape, "constant") > 0.5
-        part[hollow & (part == REMOVED)] = LEVELLED
+        # voxels that the surface passes through are filled in part, or thick slices would show it in steps
+        level = _sample(plug.level, matrix[:3, :3], corner, part.shape, "constant") - 0.5
+        shares = np.rint(np.clip(0.5 + level * slope, 0.0, 1.0) * SHARES).astype(np.uint8)
+        filled = (part == REMOVED) & (shares > 0)
+        part[filled] = PLUGGED + shares[filled]
     return Stencil((int(low[0]), int(low[1]), int(low[2])), labels)
 
 
@@ -206,7 +213,10 @@ def apply(scene: Scene, stencil: Stencil, plug: Plug, sink: Sink, comparisons: l
 
 def _pieces(scene: Scene, stencil: Stencil, plug: Plug, comparisons: list[Comparison]) -> Iterator[bytes]:
     volume = scene.volume
-    air, tissue = volume.stored(scene.air), volume.stored(plug.tissue)
+    air = volume.stored(scene.air)
+    filling = np.full(PLUGGED + SHARES + 1, volume.stored(plug.tissue))
+    for share in range(1, SHARES + 1):
+        filling[PLUGGED + share] = volume.stored(scene.air + share / SHARES * (plug.tissue - scene.air))
     yield volume.head
     for repeat, start, stored in slabs(volume):
         before = stored.copy(order="F")
@@ -217,14 +227,15 @@ def _pieces(scene: Scene, stencil: Stencil, plug: Plug, comparisons: list[Compar
             part[labels == REMOVED] = air
             if repeat == 0:  # the mask says what was filled, not what might have been
                 labels[(labels == PLUGGED) & (volume.values(part) >= plug.below)] = 0
-            part[labels >= PLUGGED] = tissue
+            full = labels >= PLUGGED
+            part[full] = filling[labels[full]]
         for comparison in comparisons:
             comparison.add(repeat, start, before, stored)
         yield stored.tobytes(order="F")
 
 
 def write_mask(header: bytes, volume: Volume, stencil: Stencil, sink: Sink) -> None:
-    """Write the stencil as a mask image of the whole file: 1 removed, 2 filled with the value of tissue."""
+    """Write the stencil as a mask image of the whole file: 1 removed, 2 filled."""
     sink.write(header)
     nx, ny, nz = volume.spatial_shape
     for start in range(nz):

@@ -13,14 +13,16 @@ import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from .align import Alignment
-from .grid import Affine, Grid
+from .grid import Affine, Array3, Grid
 from .morph import Mask
 from .template import Template
 
 _LOW = np.array([-32.0, -20.0, -112.0])
-_HIGH = np.array([32.0, 124.0, -24.0])
+_HIGH = np.array([32.0, 124.0, -30.0])  # the lids; above lies the brow, which keeps its deep scalp
 _STEP = 2.0
 _COLUMNS = 60
+_UNDER = (2, 3, 4)  # cells behind the surface: where it is a wall of filling, they hold one value
+_WALL_SHARE, _WALL_EDGE = 0.1, 3  # untouched heads have 0.03 at most
 _FACE_MM = 20.0  # a surface further behind the average skin is no face but a cut or the end of the data
 
 Depths = NDArray[np.float32]
@@ -36,6 +38,7 @@ class Front:
         MNI y of the average skin, mm; only columns that the image covers from there on.
     found : ndarray of float32, shape (columns,)
         MNI y of the foremost tissue of the image; the lowest possible value where the column holds none.
+        The filling of an image that was de-faced before is no tissue.
     """
 
     expected: Depths
@@ -78,6 +81,7 @@ def front(grid: Grid, tissue: Mask, template: Template, pose: Alignment) -> Fron
     model = _sample(template.skin(), to_template)
     image = _sample(tissue, to_grid)
     seen = _sample(grid.valid, to_grid)
+    image &= ~_filling(image, _sample_values(grid.values, to_grid))
     expected, found = _foremost(model), _foremost(image)
     ahead = np.minimum(expected + 5, model.shape[1] - 1)
     x, z = np.indices(expected.shape)
@@ -95,10 +99,37 @@ def _foremost(solid: Mask) -> NDArray[np.int64]:
     return np.asarray(np.where(solid.any(axis=1), last - solid[:, ::-1].argmax(axis=1), 0), np.int64)
 
 
+def _filling(image: Mask, values: Array3) -> Mask:
+    """Recognise a surface with exactly one value under it in many places: no face is like that.
+
+    Without it, a head whose face is gone would be matched as if the wall that stands there were a face.
+    """
+    surface = _foremost(image)
+    hit = surface >= max(_UNDER)
+    nothing = np.zeros_like(image)
+    if hit.sum() < _COLUMNS:
+        return nothing
+    x, z = np.nonzero(hit)
+    under = np.stack([values[x, surface[hit] - n, z] for n in _UNDER])
+    step = 5e-4 * float(values[image].std()) + 1e-6
+    levels, counts = np.unique(np.rint(under / step), return_counts=True)
+    value = float(levels[counts.argmax()]) * step
+    same = (np.abs(under - value) <= 1.5 * step).any(axis=0)
+    # what is brightest may be one value because the scanner's range ended there
+    if same.mean() < _WALL_SHARE or value >= np.percentile(values[image], 95):
+        return nothing
+    filling = np.abs(values - value) <= 1.5 * step
+    return np.asarray(ndi.binary_dilation(filling & image, iterations=_WALL_EDGE))
+
+
 def _sample(mask: Mask, matrix: Affine) -> Mask:
+    return np.asarray(_sample_values(mask.astype(np.float32), matrix) > 0.5)
+
+
+def _sample_values(values: Array3, matrix: Affine) -> Array3:
     shape = tuple(int(n) for n in (_HIGH - _LOW) / _STEP + 1)
     sampled = ndi.affine_transform(
-        mask.astype(np.float32),
+        values,
         matrix[:3, :3],
         matrix[:3, 3],
         output_shape=shape,
@@ -106,4 +137,4 @@ def _sample(mask: Mask, matrix: Affine) -> Mask:
         cval=0.0,
         prefilter=False,
     )
-    return np.asarray(sampled > 0.5)
+    return np.asarray(sampled, np.float32)

@@ -1,4 +1,4 @@
-"""Air spaces that open onto the cut and its hollows are filled, or the cut looks like the face of a skull."""
+"""Air spaces that open onto the cut are filled, or the cut looks like the face of a skull."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import numpy as np
 
 from .grid import Array3
 from .head import Head
-from .morph import Mask, closed, depth, distance_to, erode, opened, smoothed
+from .morph import Mask, closed, distance_to, erode
 from .protect import Protection
 from .region import Region, face_sector
 from .scene import Modality
+from .wall import wall
 
-_REACH_MM = 8.0
+_REACH_MM, _SKULL_REACH_MM = 8.0, 4.0
 _CT_CLEARANCE_MM, _MR_CLEARANCE_MM = 3.0, 6.0
-_HOLLOW_MM, _NOSE_MM = 45.0, 26.0
-_HOLLOWS_END = -85.0  # below, the cut is plain
-_BEHIND_FACE_MM, _BEHIND_FOREHEAD_MM = 13.0, 4.6
+_CLOSING_MM = 18.0
 _MR_TOP = -24.0  # above lies the forehead: what is dark there is skull
 _TISSUE_HU = 30.0
 _AIR_HU = -100.0
@@ -25,15 +24,15 @@ _AIR_HU = -100.0
 
 @dataclass(frozen=True, slots=True)
 class Plug:
-    """Air to be filled behind the cut.
+    """What is filled behind the cut and in front of it.
 
     Attributes
     ----------
     fill : ndarray of bool
         Grid voxels behind the cut that were air.
     level : ndarray of float32
-        Above 0.5 in what is left of the head and in the hollows of the cut, such as under the brow: what is
-        removed there gets the value of tissue instead of that of air, so that the cut is level.
+        The wall in front of the cut (`lethe.image.deface.wall`): what is removed and lies above 0.5 gets the
+        value of tissue instead of that of air.
     tissue : float
         Value they get.
     below : float
@@ -48,11 +47,14 @@ class Plug:
 
 def solid_head(head: Head) -> Mask:
     """Return the head without its openings: nostrils, mouth and ear canals belong to it."""
-    return erode(closed(head.mask, 18.0, head.grid.spacing), 3.0, head.grid.spacing)
+    # in front of the data lies air, or the air before the face would be filled up to their end
+    room = int(_CLOSING_MM / head.grid.spacing) + 1
+    closing = closed(np.pad(head.mask, ((0, 0), (0, room), (0, 0))), _CLOSING_MM, head.grid.spacing)
+    return erode(closing, 3.0, head.grid.spacing)[:, :-room]
 
 
 def plug(head: Head, protection: Protection, region: Region) -> Plug:
-    """Find the sinuses, nose and mouth behind the cut.
+    """Find the sinuses, nose and mouth behind the cut, and shape the wall in front of it.
 
     Parameters
     ----------
@@ -64,47 +66,18 @@ def plug(head: Head, protection: Protection, region: Region) -> Plug:
     -------
     Plug
     """
-    spacing = head.grid.spacing
+    spacing, values = head.grid.spacing, head.grid.values
+    x, y, z = region.coordinates
+    away = distance_to(region.remove, spacing)
+    to_brain = distance_to(protection.brain, spacing)
+    fill = (away <= _REACH_MM) & solid_head(head) & face_sector(x, y + 9.0, z - 3.0) & ~region.remove
     if head.modality is Modality.CT:
         value, below = _TISSUE_HU, _AIR_HU
+        fill &= to_brain > _CT_CLEARANCE_MM
     else:
-        value = float(np.median(head.grid.values[head.mask]))
-        below = 0.5 * value
-    solid = solid_head(head)
-    x, y, z = region.coordinates
-    near = distance_to(region.remove, spacing) <= _REACH_MM
-    ahead = face_sector(x, y + 9.0, z - 3.0)
-    # dark is not always air in MR: the skull and the fluid around the brain are dark too
-    clear = distance_to(protection.brain, spacing) > (
-        _CT_CLEARANCE_MM if head.modality is Modality.CT else _MR_CLEARANCE_MM
-    )
-    fill = near & solid & ahead & clear & (head.grid.values < below) & ~region.remove
-    if head.modality is Modality.MR:
-        fill &= (z < _MR_TOP) & ~protection.keep
-    return Plug(np.asarray(fill), _levelled(head, protection, region), value, below)
-
-
-def _levelled(head: Head, protection: Protection, region: Region) -> Array3:
-    """Smooth what is left of the head: hollows under the brow count as solid, well behind a face without
-    nose, and so does the deep part of the scalp that was taken from the forehead, for bone is pitted.
-    """
-    spacing, z = head.grid.spacing, region.coordinates[2]
-    left = head.mask & ~region.remove
-    step = 2.0 * spacing  # large balls need not be fine, but room at the sides and in front
-    room = int(1.5 * _HOLLOW_MM / step)
-    around = ((room, room), (0, room), (0, 0))
-    inner = (slice(room, -room), slice(-room))
-    level = closed(np.pad(left[::2, ::2, ::2], around), _HOLLOW_MM, step)[inner]
-    # without the nose, or the level would show where it was
-    plain = opened(np.pad((head.mask | ~head.grid.valid)[::2, ::2, ::2], around), _NOSE_MM, step)
-    deep = level & (depth(plain, step)[inner] > _BEHIND_FACE_MM)
-    behind = np.interp(z, (-25.0, -17.0), (_BEHIND_FACE_MM, _BEHIND_FOREHEAD_MM))
-    even = smoothed(_enlarged(deep, left.shape), 4.0, spacing) > 0.5
-    solid = even & (z > _HOLLOWS_END) | (z > -26.0) & (protection.skin_depth > behind)
-    return smoothed(left | (solid & region.sector & head.mask), 2.5, spacing)
-
-
-def _enlarged(mask: Mask, shape: tuple[int, ...]) -> Mask:
-    for axis, length in enumerate(shape):
-        mask = np.repeat(mask, 2, axis)[tuple(slice(length if a == axis else None) for a in range(3))]
-    return mask
+        value = float(np.median(values[head.mask & (values > head.skin)]))
+        below = 0.5 * float(np.median(values[head.mask]))
+        # dark is not always air in MR: the skull and the fluid around the brain are dark too
+        fill &= (to_brain > _MR_CLEARANCE_MM) & ~protection.keep
+        fill &= (z < _MR_TOP) | (away <= _SKULL_REACH_MM)
+    return Plug(np.asarray(fill & (values < below)), wall(head, region), value, below)

@@ -12,15 +12,18 @@ import numpy as np
 from .align import Alignment
 from .grid import Array3
 from .head import Head
-from .morph import Mask, erode, opened, smoothed
+from .morph import Mask, depth, erode, opened, smoothed
 from .protect import Protection
 from .scene import Modality
 
 _HEIGHTS = (-140.0, -90.0, -45.0, -25.0, 0.0, 14.0)
 _DEPTHS = (38.0, 40.0, 44.0, 50.0, 66.0, 84.0)
-_TOP, _BOTTOM = 14.0, -168.0
+CURVE = 0.0042  # a head curves back by this times x^2, mm
+_TOP, _BOTTOM = 20.0, -168.0
 _SCALP, _UNLIMITED = 6.0, 60.0
 _SMOOTH_MM = 2.0
+_FADE_MM = 9.0
+_SKIN_Y = 80.0  # data that end further back may end in the brain
 _BESIDE = 10  # grid cells, more than the radius of the opening
 
 
@@ -36,6 +39,8 @@ class Region:
         The same without steps, to be sampled between grid points: what goes lies above 0.5.
     sector : ndarray of bool
         Where a face is expected, whatever is protected.
+    skin_depth : ndarray of float32
+        Distance to the surface of the head, mm.
     coordinates : tuple of ndarray
         MNI x, y, z of each grid point.
     """
@@ -43,6 +48,7 @@ class Region:
     remove: Mask
     field: Array3
     sector: Mask
+    skin_depth: Array3
     coordinates: tuple[Array3, Array3, Array3]
 
 
@@ -52,10 +58,15 @@ def face_sector(x: Array3, y: Array3, z: Array3) -> Mask:
     On the midline the surface runs through y = 84 at z = 14 (brow), 66 at 0, 50 at -25 (eyes), 44 at -45,
     40 at -90 (mouth) and 38 at -140; it curves back by 0.0042 x^2, half of that from the eyes up.
     """
+    return np.asarray((ahead(x, y, z) > 0.0) & (z < _TOP) & (z > _BOTTOM))
+
+
+def ahead(x: Array3, y: Array3, z: Array3) -> Array3:
+    """How far in front of the surface a point lies, mm."""
     middle = np.interp(z, _HEIGHTS, _DEPTHS)
-    surface = middle - 0.0042 * x**2
+    surface = middle - CURVE * x**2
     surface = np.where(z < -25.0, surface, np.maximum(surface, 50.0 - 0.002 * x**2))
-    return np.asarray((y > surface) & (z < _TOP) & (z > _BOTTOM))
+    return np.asarray(y - surface, np.float32)
 
 
 def choose(head: Head, pose: Alignment, protection: Protection) -> Region:
@@ -74,19 +85,27 @@ def choose(head: Head, pose: Alignment, protection: Protection) -> Region:
     spacing = head.grid.spacing
     x, y, z = head.grid.coordinates(pose.to_mni)
     sector = face_sector(x, y, z)
+    skin_depth = _skin_depth(head, protection, x, y, z)
     # a smooth cut shows nothing of the face and triggers no detector
-    remove = smoothed(sector, 3.0, spacing) > 0.5
-    remove |= _ears(head, x, y, z)
-    remove &= protection.skin_depth <= _deepest(x, y, z)
+    remove = (smoothed(sector, 3.0, spacing) > 0.5) & (skin_depth <= deepest(x, y, z))
+    remove |= _ears(head, x, y, z) & (skin_depth <= _limit(x, y, z))
     remove &= ~protection.keep
     # steps and ledges of the grid would look like eyes and mouths; 2 mm are far less than the brain's margin
     field = smoothed(remove, _SMOOTH_MM, spacing)
     field[protection.brain] = 0.0
-    return Region(field > 0.5, field, sector, (x, y, z))
+    return Region(field > 0.5, field, sector, skin_depth, (x, y, z))
 
 
-def _deepest(x: Array3, y: Array3, z: Array3) -> Array3:
-    """How deep under the skin (mm) may be cut: at forehead and temples the scalp only, with no sharp edge."""
+def deepest(x: Array3, y: Array3, z: Array3) -> Array3:
+    """How deep under the skin (mm) the face is cut: at forehead and temples the scalp only, ending gently."""
+    found = _limit(x, y, z)
+    inside = np.clip(np.minimum(ahead(x, y, z), _TOP - z) / _FADE_MM, 0.0, 1.0)
+    scalp = np.clip((2.0 * _SCALP - found) / _SCALP, 0.0, 1.0)
+    return np.asarray(found * (1.0 - scalp * (1.0 - inside)), np.float32)
+
+
+def _limit(x: Array3, y: Array3, z: Array3) -> Array3:
+    """How deep under the skin (mm) may be cut."""
     forehead = np.interp(z, (-34.0, -25.0, -17.0), (_UNLIMITED, 12.0, _SCALP))
     temple = np.maximum.reduce(
         [
@@ -96,6 +115,14 @@ def _deepest(x: Array3, y: Array3, z: Array3) -> Array3:
         ]
     )
     return np.asarray(np.minimum(forehead, temple), np.float32)
+
+
+def _skin_depth(head: Head, protection: Protection, x: Array3, y: Array3, z: Array3) -> Array3:
+    """Distance to the skin; where the data end in front at the skin of the brow, their end counts as skin."""
+    ends = np.pad(head.mask & head.grid.valid, ((0, 0), (0, 1), (0, 0)))
+    to_end = depth(ends, head.grid.spacing)[:, :-1]
+    at_skin = (z > -25.0) & (y + CURVE * x**2 > _SKIN_Y)
+    return np.where(at_skin, np.minimum(protection.skin_depth, to_end), protection.skin_depth)
 
 
 def _ears(head: Head, x: Array3, y: Array3, z: Array3) -> Mask:

@@ -61,9 +61,11 @@ def look(
     View
         Views with the same `frame` and `azimuth` fit on one another, pixel by pixel.
     """
-    soft = ndi.gaussian_filter(grid.values, 0.7)
+    # the head ends where the data end, and that end is a surface like any other
+    outside = min(float(grid.values.min()), threshold - 1.0)
+    soft = ndi.gaussian_filter(np.pad(grid.values, 3, constant_values=outside), 0.7)
     solid = soft > threshold
-    shown = solid if frame is None else frame
+    shown = solid if frame is None else np.pad(frame, 3)
     if not shown.any():
         return View(np.zeros((64, 64), np.uint8), np.full((64, 64), np.inf, np.float32))
     turn = np.deg2rad(azimuth)

@@ -1,0 +1,78 @@
+"""What stands where the face was: a plain wall, so that the cut is no face itself.
+
+A raw cut looks like a skull: ledges under the brow, sockets, pitted bone. Behind the skin that is gone, the
+removed space is therefore filled up to a surface that is the same from side to side: no nose, eyes or cheeks
+of the head can be in it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage as ndi
+from numpy.typing import NDArray
+
+from .grid import Array3
+from .head import Head
+from .region import CURVE, Region, ahead, deepest, tissue
+
+SOFT_MM = 10.0  # the field of the wall rises from 0 to 1 over these
+
+_TOP = -18.0  # above, only scalp was taken
+_HEIGHTS = (-168.0, -130.0, -90.0, -60.0, -46.0, -34.0, -26.0, _TOP)
+_DEPTHS = (40.0, 42.0, 46.0, 54.0, 62.0, 76.0, 86.0, 92.0)
+_OPEN_ABOVE, _NOWHERE = -12.0, 120.0
+# how far it stands behind the skin: of the flattest part of a row, and of each place
+_ROW_HEIGHTS, _BEHIND_ROW = (-46.0, -38.0, -30.0, -24.0), (17.0, 13.0, 8.0, 2.0)
+_CUT_DEPTHS, _BEHIND_SKIN = (0.0, 6.0, 12.0, 16.0), (0.0, 4.2, 9.0, 11.0)
+_HALF_WIDTH, _CELL_MM = 44.0, 4.0
+_SMOOTH_MM = 1.5
+
+Profile = NDArray[np.float64]
+
+
+def wall(head: Head, region: Region) -> Array3:
+    """Shape the wall and, at the forehead, an even layer in the deep part of the scalp, for bone is pitted.
+
+    Parameters
+    ----------
+    head : Head
+    region : Region
+
+    Returns
+    -------
+    ndarray of float32
+        Above 0.5 inside; it rises by 1 in `SOFT_MM`, to be sampled between grid points.
+    """
+    x, y, z = region.coordinates
+    limit, front = deepest(x, y, z), ahead(x, y, z)
+    behind = np.interp(limit, _CUT_DEPTHS, _BEHIND_SKIN)
+    # where the cut leaves the skin, the wall rises from it without a groove
+    behind = np.where(limit > _CUT_DEPTHS[-1], np.minimum(behind, 2.0 * front), behind)
+    heights, depths = _profile(head, region)
+    inside: Array3 = np.asarray(np.interp(z, heights, depths) - CURVE * x**2 - y, np.float32)
+    inside = np.minimum(inside, np.minimum(region.skin_depth - behind, front + SOFT_MM / 2.0))
+    inside[~head.mask] = -SOFT_MM
+    # millimetres, not steps: steps show in the light
+    limited = np.clip(inside / SOFT_MM + 0.5, 0.0, 1.0).astype(np.float32)
+    return np.asarray(ndi.gaussian_filter(limited, _SMOOTH_MM / head.grid.spacing), np.float32)
+
+
+def _profile(head: Head, region: Region) -> tuple[Profile, Profile]:
+    """Return heights (MNI z) and where the wall stands there (MNI y on the midline).
+
+    It runs from the brow straight down to the neck, at each height behind the flattest part of a face.
+    """
+    x, y, z = region.coordinates
+    seen = tissue(head) & head.mask & (np.abs(x) < _HALF_WIDTH) & (z > _HEIGHTS[0]) & (z < _TOP)
+    x, y, z = x[seen], y[seen], z[seen]
+    heights = np.arange(_HEIGHTS[0], _TOP, _CELL_MM) + _CELL_MM / 2.0
+    skin = np.full((len(heights), int(2.0 * _HALF_WIDTH / _CELL_MM)), -np.inf, np.float32)
+    row, column = (np.intp((place - low) / _CELL_MM) for place, low in ((z, _HEIGHTS[0]), (x, -_HALF_WIDTH)))
+    np.maximum.at(skin, (row, column), y + CURVE * x**2)
+    skin = ndi.maximum_filter(skin, (1, 3))
+    depths = np.interp(heights, _HEIGHTS, _DEPTHS)
+    whole = np.isfinite(skin).mean(axis=1) > 0.5
+    flattest = np.where(np.isfinite(skin), skin, np.inf).min(axis=1)
+    back = flattest - np.interp(heights, _ROW_HEIGHTS, _BEHIND_ROW)
+    depths = ndi.gaussian_filter1d(np.where(whole, np.minimum(depths, back), depths), 1.0, mode="nearest")
+    return np.append(heights, _OPEN_ABOVE), np.append(depths, _NOWHERE)
