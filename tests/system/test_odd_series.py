@@ -175,6 +175,17 @@ NOT_CONVERTED: dict[str, tuple[Writer, str]] = {
         _plain(lambda d, n: n == 3 and d.pop("ImagePositionPatient")),
         "no-geometry",
     ),
+    # A head must not pass for one slice seen many times, which stays DICOM with its face.
+    "positions wiped": (_plain(lambda d, n: setattr(d, "ImagePositionPatient", [0, 0, 0])), "doubled-slices"),
+    "one position for all": (
+        _plain(lambda d, n: setattr(d, "ImagePositionPatient", [-120, -120, 30])),
+        "doubled-slices",
+    ),
+    "orientation wiped": (
+        _plain(lambda d, n: setattr(d, "ImageOrientationPatient", [0] * 6)),
+        "bad-orientation",
+    ),
+    "negative pixel size": (_plain(lambda d, n: setattr(d, "PixelSpacing", [-1, 1])), "no-geometry"),
     "numbers in pairs": (_plain(lambda d, n: setattr(d, "InstanceNumber", n // 2 + 1)), "slices-lost"),
     "a decimal comma": (
         _plain(lambda d, n: d.add_new(0x00281053, "LO", "1,5")),

@@ -102,11 +102,12 @@ class Packer:
             CRC-32 of the uncompressed file.
         """
         crc, size, count = gzblocks.crc32(head), len(head), 0
+        part = path.with_name(f"{path.name}.part")  # what lies at `path` may be the file written ahead
         with ExitStack() as closing:
             target: IO[bytes] | None = None
 
             def own_file() -> IO[bytes]:
-                stream = closing.enter_context(path.open("wb"))
+                stream = closing.enter_context(part.open("wb"))
                 stream.write(gzblocks.beginning(head))
                 for number in range(count):
                     stream.write(self._spool.read(number))
@@ -118,13 +119,14 @@ class Packer:
                 if target is not None:
                     target.write(self._spool.read(piece.number) if isinstance(piece, _Ahead) else piece.data)
                 crc, size, count = gzblocks.crc32(content, crc), size + len(content), count + 1
-            if target is None and count == len(self._ahead):
+            if target is None and count == len(self._ahead) and not self._spool.given_away:
                 self._spool.finish(path, head, gzblocks.ending(crc, size))
                 return crc
             target = target or own_file()
             target.write(gzblocks.ending(crc, size))
             target.flush()
             os.fsync(target.fileno())
+        os.replace(part, path)
         return crc
 
     def _pieces(self, voxels: NDArray[Any]) -> Iterator[tuple[_Ahead | Block, memoryview]]:
@@ -168,7 +170,7 @@ class _Spool:
     """The file that is written ahead: room for a beginning, then blocks in order of their numbers."""
 
     def __init__(self, path: Path) -> None:
-        self.broken = False
+        self.broken = self.given_away = False
         self._path = path
         self._stream = path.open("w+b", buffering=0)
         self._stream.seek(_BEGINNING)
@@ -193,12 +195,13 @@ class _Spool:
             return os.pread(self._stream.fileno(), end - start, start)
 
     def finish(self, path: Path, head: bytes, ending: bytes) -> None:
-        """Make the blocks a whole file."""
+        """Make the blocks a whole file, and give it away; they can still be read."""
         _write_all(self._stream, ending)
         self._stream.seek(0)
         _write_all(self._stream, gzblocks.beginning(head))
         os.fsync(self._stream.fileno())
         os.replace(self._path, path)
+        self.given_away = True
 
     def close(self) -> None:
         self._stream.close()

@@ -16,6 +16,9 @@ from lethe.image.frames import Frame, Instance, read_instances
 from lethe.image.sopclasses import sop_class_name
 
 _MERGE_MM = 0.01
+# SliceLocation runs along the table, which a tilted gantry lengthens.
+_FURTHER, _FURTHER_MM = 1.5, 10.0
+_SHORTEST = 0.5  # normal of a plane; 1 if it is one
 # Terms of the standard; anything else is OTHER, so that no free text passes as a modality.
 _MODALITIES = frozenset(
     [
@@ -140,7 +143,7 @@ def _called_dicom(path: Path) -> bool:
 def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
     """Return the facts of instances whose headers were read."""
     frames = [frame for instance in instances for frame in instance.frames]
-    groups = positions_of(frames)
+    groups = [] if _contradicts_itself(frames) else positions_of(frames)
     first = instances[0]
     values = {value for instance in instances for value in instance.image_type}
     return SeriesEvidence(
@@ -182,6 +185,25 @@ def positions_of(frames: Sequence[Frame]) -> list[list[Frame]]:
         groups[-1].append(frame)
         last = place
     return groups
+
+
+def _contradicts_itself(frames: Sequence[Frame]) -> bool:
+    """Return whether the positions of slices cannot be true, as when a cleaning program wrote zeros.
+
+    A head whose slices all seem to lie at one place would pass for a single slice seen many times.
+    """
+    placed = [frame for frame in frames if frame.position and frame.orientation]
+    if len(placed) < 2:
+        return False
+    if not any(any(frame.position or ()) for frame in placed):
+        return True
+    normals = [np.cross(way[:3], way[3:]) for way in {frame.orientation for frame in placed} if way]
+    if min(map(np.linalg.norm, normals)) < _SHORTEST:
+        return True
+    locations = [frame.location for frame in placed if frame.location is not None]
+    places = [along_normal(frame) for frame in placed]
+    told = max(locations, default=0.0) - min(locations, default=0.0)
+    return told > _FURTHER * (max(places) - min(places)) + _FURTHER_MM
 
 
 def along_normal(frame: Frame) -> float:

@@ -145,7 +145,10 @@ def _sameness(instances: Sequence[Instance], frames: Sequence[Frame]) -> list[Fi
         findings.append(
             Finding("modality-lut", "A table, not a line, turns stored values into physical ones.")
         )
-    if any(not frame.position or not frame.orientation or not frame.spacing for frame in frames):
+    if any(
+        not frame.position or not frame.orientation or not frame.spacing or min(frame.spacing) <= 0
+        for frame in frames
+    ):
         findings.append(Finding("no-geometry", "A slice does not say where it lies."))
         return findings
     if len({(f.rows, f.columns) for f in frames}) > 1:
