@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import requests
 
-from contract.helpers import PASSWORDS, dicom_bytes, fresh
+from contract.helpers import PASSWORDS, dicom_bytes, dicom_zip, fresh
 
 
 def rows(answer):
@@ -314,3 +314,38 @@ def test_a_list_of_sessions_joins_its_scans_and_names_of_types_have_any_case(sit
         (first, "2", "T2", "S1"),
         (second, "", "", "S1"),
     ]
+
+
+def test_a_session_is_used_where_it_is_shared_without_its_subject(site):
+    source, target = site.new_project(), site.new_project()
+    session = site.mr(source)
+    site.rq("PUT", f"/data/experiments/{session}/scans/1?xsiType=xnat:mrScanData&type=T1w")
+    site.rq("PUT", f"/data/experiments/{session}/projects/{target}?label=SHARED")
+    with site.connect() as client:
+        shared = client.projects[target].experiments["SHARED"]
+        assert shared.scans["1"].type == "T1w"
+        shared.note = "seen"
+    fields = site.rq("GET", f"/data/experiments/{session}?format=json").json()["items"][0]["data_fields"]
+    assert fields["note"] == "seen"
+    assert site.rq("GET", f"/data/projects/{target}/subjects/{fields['subject_ID']}").status_code == 404
+
+
+def test_the_prearchive_of_a_project_goes_with_it(site):
+    project = site.new_project()
+    query = f"dest=/prearchive/projects/{project}&inbody=true"
+    zipped = {"Content-Type": "application/zip"}
+    site.rq("POST", f"/data/services/import?{query}", data=dicom_zip(), headers=zipped)
+    assert project in {row["project"] for row in rows(site.rq("GET", "/data/prearchive"))}
+    assert site.rq("DELETE", f"/data/projects/{project}").status_code == 200
+    assert project not in {row["project"] for row in rows(site.rq("GET", "/data/prearchive"))}
+
+
+def test_a_list_is_filtered_by_a_custom_variable_however_it_is_encoded(site):
+    project = site.new_project()
+    for label in ("1", "2"):
+        path = f"/data/projects/{project}/subjects/S{label}"
+        site.rq("PUT", f"{path}?xnat:subjectData/fields/field[name=mrs]/field={label}")
+    name = "xnat:subjectData/fields/field[name=mrs]/field"
+    address = f"/data/projects/{project}/subjects?format=json"
+    for found in (site.rq("GET", f"{address}&{name}=2"), site.rq("GET", address, params={name: "2"})):
+        assert [row["label"] for row in rows(found)] == ["S2"]

@@ -98,8 +98,10 @@ def resolve(call: Call, steps: list[tuple[str, str]]) -> Place:
     """
     found: list[Item] = []
     project: Item | None = None
-    for collection, name in steps:
+    for place, (collection, name) in enumerate(steps):
         item = _step(call, collection, name, project, found)
+        if item is None and collection == "subjects" and project is not None:
+            item = _beside(call, project, name, steps[place + 1 :])
         if item is None:
             raise _missing(call, project, collection)
         if collection == "projects":
@@ -109,6 +111,17 @@ def resolve(call: Call, steps: list[tuple[str, str]]) -> Place:
             access.require(call.ctx, call.user, item, Right.READ)
         found.append(item)
     return Place(project, tuple(found))
+
+
+def _beside(call: Call, project: Item, name: str, rest: list[tuple[str, str]]) -> Item | None:
+    """Return a subject that is not shared into a project on the way to a session of it that is.
+
+    xnatpy writes the address of a shared session with the accession id of its subject.
+    """
+    subject = items.find_subject(call.ctx, name)
+    session = items.find_experiment(call.ctx, rest[0][1], project.id) if subject and rest else None
+    same = subject is not None and session is not None and session.parent == subject.pk
+    return subject if same else None
 
 
 def _reads(call: Call, project: Item) -> bool:

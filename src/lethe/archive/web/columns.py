@@ -305,7 +305,7 @@ def _columns(call: Call, kind: str, root: str) -> list[Column]:
 
 def _filters(call: Call, kind: str, root: str) -> list[Callable[[Scope, Item], bool]]:
     tests = []
-    for name, value in call.query.multi_items():
+    for name, value in call.values():
         if name.lower() in RESERVED or not value:
             continue
         made = column(kind, name, root)

@@ -204,6 +204,8 @@ def _move(call: Call, project: Item, session: Item, subject_name: str | None) ->
     if not subject_name:
         return
     subject = items.find_subject(call.ctx, subject_name, project.id)
+    if subject is None and session.project != project.id:
+        subject = items.find_subject(call.ctx, subject_name)  # not shared itself, see `address.resolve`
     if subject is not None and subject.pk == session.parent:
         return
     if session.kind != EXPERIMENT or session.project != project.id:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from starlette.responses import Response
 
 from lethe.archive import access, accounts, changes, items, workflows
+from lethe.archive.intake import intake_of, prearchive
 from lethe.archive.model import Item
 from lethe.archive.problem import Problem
 from lethe.archive.types.table import TYPES
@@ -255,6 +256,11 @@ def delete_project(call: Call, name: str) -> Response:
         if items.find_project(call.ctx, project.id) is None:
             raise Problem(400, "Unable to find the specified project.")
         changes.delete(call.ctx, project, login=call.login)
+        waiting = prearchive.listing(call.ctx, [project.id])
+        for row in waiting:
+            prearchive.remove(call.ctx, row)
+    for row in waiting:
+        intake_of(call.ctx).forget(row.pk)
     return answers.text("")
 
 
