@@ -87,6 +87,8 @@ def test_changes_are_told_after_they_are_committed(ctx, client, project):
     client("PUT", base + "/experiments/E7?xsiType=xnat:mrSessionData", "olga")
     client("PUT", base + "/experiments/E7/scans/1?xsiType=xnat:mrScanData", "olga")
     client("PUT", base + "/experiments/E7/resources/R/files/a?inbody=true", "olga", content=b"a")
+    client("PUT", base + "/experiments/E7/resources/EMPTY", "olga")
+    client("PUT", base + "/experiments/E7/resources/EMPTY/files/a?inbody=true", "olga", content=b"a")
     client("PUT", base + "/experiments/E7?xsiType=xnat:mrSessionData&label=E1", "olga")
     client("DELETE", base + "/experiments/E7", "olga")
     assert [(event.kind, event.status) for event in told] == [
@@ -94,6 +96,8 @@ def test_changes_are_told_after_they_are_committed(ctx, client, project):
         ("SessionEvent", "CREATED"),
         ("ScanEvent", "CREATED"),
         ("ResourceEvent", "CREATED"),
+        ("ResourceEvent", "CREATED"),
+        ("ResourceEvent", "UPDATED"),
         ("SessionEvent", "DELETED"),
         ("ScanEvent", "DELETED"),
     ]

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from lethe.archive import access, content, digests, workflows
+from lethe.archive import access, changes, content, digests, workflows
 from lethe.archive.model import Resource
 from lethe.archive.names import check_resource_label
 from lethe.archive.problem import Problem
@@ -77,11 +77,14 @@ def put_resource(call: Call, address: Address) -> Response:
         raise Problem(400, "Name the resource.")
     owner = writable(call, found)
     check_resource_label(found.resource)
-    _, made = content.ensure_resource(
-        call.ctx, owner, found.resource, login=call.login, variant=found.variant, **described(call)
-    )
-    if not made:
-        raise Problem(409, "Specified resource already exists.")
+    with call.ctx.store.write():
+        resource, made = content.ensure_resource(
+            call.ctx, owner, found.resource, login=call.login, variant=found.variant, **described(call)
+        )
+        if not made:
+            raise Problem(409, "Specified resource already exists.")
+        changes.tell_resource(call.ctx, owner, resource, "CREATED", call.login)
+        workflows.audit_item(call.ctx, owner, "Created resource", login=call.login)
     return answers.text("")
 
 
