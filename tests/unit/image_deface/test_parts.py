@@ -12,10 +12,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import scipy.ndimage as ndi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lethe.image.deface import morph
+from lethe.image.deface.apply import _sample
 from lethe.image.deface.front import _filling
 from lethe.image.deface.grid import Grid, Reducer, to_grid
 from lethe.image.deface.head import Head, _bare_brain
@@ -236,3 +238,18 @@ def test_filling_is_known_by_its_one_value_and_skin_is_not() -> None:
     found = _filling(image, values)
     assert found[:, 18:25, :12].all()
     assert not found[:, :, 20:].any()
+
+
+@settings(derandomize=True, deadline=None, max_examples=12)
+@given(order=st.permutations([0, 1, 2]), flip=st.booleans(), seed=st.integers(0, 99))
+def test_sampling_axis_by_axis_is_the_trilinear_sampling_of_scipy(
+    order: list[int], flip: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    field = rng.random((9, 8, 7)).astype(np.float32)
+    linear = np.zeros((3, 3))
+    linear[order, range(3)] = rng.uniform(0.2, 2.5, 3) * (-1.0 if flip else 1.0)
+    offset = rng.uniform(-4.0, 11.0, 3)
+    for mode in ("constant", "nearest"):
+        plain = ndi.affine_transform(field, linear, offset, (6, 5, 4), order=1, mode=mode, prefilter=False)
+        assert np.allclose(_sample(field, linear, offset, (6, 5, 4), mode), plain, atol=1e-5)

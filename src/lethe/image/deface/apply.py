@@ -81,22 +81,18 @@ def make_stencil(volume: Volume, grid: Grid, remove: Array3, plug: Plug) -> Sten
     low, high = _box(volume, grid, (remove > 0.5) | plug.fill)
     labels = np.zeros(np.maximum(high - low, 0), np.uint8, order="F")
     matrix = np.linalg.inv(grid.affine) @ volume.affine
-    fields: list[tuple[int, NDArray[np.float32], _Mode]] = [
-        (PLUGGED, plug.fill.astype(np.float32), "constant"),
-        (REMOVED, remove, "nearest"),
-    ]
     slope = SOFT_MM / float(np.abs(volume.affine[1, :3]).sum())
+    fill = plug.fill.astype(np.float32)
     step = max(1, _STEP_VOXELS // max(1, labels.shape[0] * labels.shape[1]))
     for start in range(0, labels.shape[2], step):
         part = labels[:, :, start : start + step]
         corner = matrix[:3, 3] + matrix[:3, :3] @ (low + np.array([0, 0, start]))
-        for label, field, mode in fields:
-            part[_sample(field, matrix[:3, :3], corner, part.shape, mode) > 0.5] = label
+        part[_sample(fill, matrix[:3, :3], corner, part.shape, "constant") > 0.5] = PLUGGED
+        removed = _sample(remove, matrix[:3, :3], corner, part.shape, "nearest") > 0.5
         # voxels that the surface passes through are filled in part, or thick slices would show it in steps
-        level = _sample(plug.level, matrix[:3, :3], corner, part.shape, "constant") - 0.5
-        shares = np.rint(np.clip(0.5 + level * slope, 0.0, 1.0) * SHARES).astype(np.uint8)
-        filled = (part == REMOVED) & (shares > 0)
-        part[filled] = PLUGGED + shares[filled]
+        level = _sample(plug.level, matrix[:3, :3], corner, part.shape, "constant") - np.float32(0.5)
+        shares = np.rint(np.clip(level * np.float32(slope) + 0.5, 0.0, 1.0) * SHARES).astype(np.uint8)
+        np.copyto(part, REMOVED + shares + (shares > 0), where=removed)
     return Stencil((int(low[0]), int(low[1]), int(low[2])), labels)
 
 
@@ -113,15 +109,29 @@ def _sample(
     straight[order, range(3)] = linear[order, range(3)]
     if len(set(order.tolist())) == 3 and np.allclose(linear, straight, atol=1e-6):
         turned = np.transpose(field, order)
-        scale, shift = straight[order, range(3)], offset[order]
-        return np.asarray(
-            ndi.affine_transform(
-                turned, scale, shift, output_shape=shape, order=1, mode=mode, prefilter=False
-            )
-        )
+        for axis in (2, 1, 0):
+            places = straight[order[axis], axis] * np.arange(shape[axis]) + offset[order[axis]]
+            turned = _along(turned, axis, places, mode)
+        return turned
     return np.asarray(
         ndi.affine_transform(field, linear, offset, output_shape=shape, order=1, mode=mode, prefilter=False)
     )
+
+
+def _along(
+    field: NDArray[np.float32], axis: int, places: NDArray[np.float64], mode: _Mode
+) -> NDArray[np.float32]:
+    """Sample along one axis."""
+    last = field.shape[axis] - 1
+    inside = np.clip(places, 0, last)
+    low = np.minimum(inside.astype(np.intp), max(last - 1, 0))
+    row = tuple(slice(None) if a == axis else None for a in range(3))
+    share = (inside - low).astype(np.float32)[row]
+    found = np.take(field, low, axis)
+    found += (np.take(field, np.minimum(low + 1, last), axis) - found) * share
+    if mode == "constant":
+        found *= (inside == places).astype(np.float32)[row]
+    return np.asarray(found, np.float32)
 
 
 def _box(volume: Volume, grid: Grid, mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
