@@ -39,7 +39,7 @@ from .template import Template
 from .volumes import volumes
 
 METHOD = "lethe-deface"
-METHOD_VERSION = "1.1.0"
+METHOD_VERSION = "1.2.0"
 PICTURE_MM = 1.2
 NMI_NOTHING = 1.03  # noise reaches 1.02, a bad head image 1.07
 
@@ -191,7 +191,7 @@ def deface_file(
         of `source`, byte for byte, and so is every voxel outside the mask.
     modality : {"auto", "ct", "mr"}
     mask : Path, optional
-        Where to write what was done: 1 removed, 2 filled with the value of tissue.
+        Where to write what was done: 1 removed, 2 filled, at its edge in part.
     pictures : Path, optional
         Folder for ``before.png``, ``after.png`` and ``sheet.png``. ``before.png`` shows the face.
     report : Path, optional
