@@ -349,3 +349,11 @@ def test_a_list_is_filtered_by_a_custom_variable_however_it_is_encoded(site):
     address = f"/data/projects/{project}/subjects?format=json"
     for found in (site.rq("GET", f"{address}&{name}=2"), site.rq("GET", address, params={name: "2"})):
         assert [row["label"] for row in rows(found)] == ["S2"]
+
+
+def test_a_short_name_comes_back_as_it_was_asked_for(site):
+    project = site.new_project()
+    session = site.mr(project)
+    site.rq("PUT", f"/data/experiments/{session}?studyInstanceUID=1.2.3")
+    listed = site.rq("GET", f"/data/projects/{project}/experiments?columns=studyinstanceuid,UID&format=json")
+    assert rows(listed)[0] | {"URI": ""} == {"studyInstanceUID": "1.2.3", "UID": "1.2.3", "URI": ""}

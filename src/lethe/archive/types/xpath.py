@@ -239,6 +239,9 @@ def heading(kind: str, xsi_type: XsiType, name: str) -> str:
 
     A path that has a short name comes back under it, in its canonical spelling; any other as it was asked.
     """
+    asked = SHORTCUTS[kind].get(name.lower())
+    if asked is not None:
+        return asked[0]
     spot = find(kind, xsi_type, name)
     if spot is None or spot.key is not None:
         return name
