@@ -17,9 +17,10 @@ import scipy.ndimage as ndi
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from .brains import Brains
 from .grid import Affine, Grid
 from .head import Head, evened
-from .morph import Mask, dilate, distance_to
+from .morph import dilate
 from .scene import Modality
 from .template import Template
 
@@ -35,9 +36,7 @@ _USED_MM = 230.0
 _SIZES = (0.0, 10.0)  # as the template, and 13 % smaller, as most adults are
 _TEMPLATE_MM = (152.0, 182.0)  # width and length of the template's vault
 _CHILD = 1.22  # adults need up to 1.19
-_INNER_POINTS = 400
-_INNER_NEAR_MM, _INNER_FAR_MM = 6.0, 46.0
-_INNER_WEIGHT = 0.2  # a brain 20 mm beside the template's weighs more than poses differ in information
+_INNER_WEIGHT = 0.5  # a brain 10 mm beside the template's weighs more than poses differ in information
 _MNI_CENTRE = np.array([0.0, -15.0, 8.0])
 
 
@@ -191,32 +190,6 @@ def rotation(x: float, y: float, z: float) -> Affine:
     return np.asarray(about_z @ about_y @ about_x, np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class _Brain:
-    """Points of the brain that the image shows by itself, and how far from its brain the template is."""
-
-    places: Vector
-    away: NDArray[np.float32]
-    to_index: Affine
-
-    @classmethod
-    def of(cls, inner: Mask, grid: Grid, template: Template) -> _Brain:
-        cells = np.argwhere(inner)
-        step = max(1, len(cells) // _INNER_POINTS)
-        places = (cells[::step] @ grid.affine[:3, :3].T + grid.affine[:3, 3]).T
-        away = distance_to(template.brain > 0.5, float(template.affine[0, 0]))
-        reach = _INNER_FAR_MM - _INNER_NEAR_MM
-        scaled = np.clip((away - _INNER_NEAR_MM) / reach, 0.0, 1.0)
-        to_index = np.asarray(np.linalg.inv(template.affine), np.float64)
-        return cls(np.ascontiguousarray(places), scaled.astype(np.float32), to_index)
-
-    def astray(self, to_mni: Affine) -> float:
-        """Return 0 when every point lands in the template's brain or near, 1 when all land far away."""
-        whole = self.to_index @ to_mni
-        places = whole[:3, :3] @ self.places + whole[:3, 3:4]
-        return float(ndi.map_coordinates(self.away, places, order=1, cval=1.0, prefilter=False).mean())
-
-
 class _Search:
     """Poses of one head and their scores.
 
@@ -238,7 +211,7 @@ class _Search:
         usable = np.argwhere(dilate(mask, _RIM_MM, grid.spacing) & grid.valid)
         above = usable[:, 2] * grid.spacing + grid.affine[2, 3] > self._top - _USED_MM
         self._usable = usable[above]
-        self._brain = None if head.brain is None else _Brain.of(head.brain, grid, template)
+        self._brains = None if head.brain is None else Brains(head.brain, grid, template)
 
     def _sizes(self) -> tuple[float, ...]:
         return _SIZES if self.expected == 1.0 else (self._usual - 8.0, self._usual + 2.0)
@@ -293,8 +266,8 @@ class _Search:
         return self._astray(pose) - information(landed, points.bins)
 
     def _astray(self, pose: Vector) -> float:
-        """Penalty on brain that the image shows and the pose puts elsewhere."""
-        return 0.0 if self._brain is None else _INNER_WEIGHT * self._brain.astray(self.matrix(pose))
+        """Penalty on a pose that puts the brain elsewhere than the image shows it."""
+        return 0.0 if self._brains is None else _INNER_WEIGHT * self._brains.astray(self.matrix(pose))
 
     def starts(self, points: _Points, level: _Level) -> list[Vector]:
         """Return the best poses of an upright head, by either way of counting the outside.
