@@ -231,9 +231,10 @@ def _scaling_of(header: Any) -> tuple[float, float]:
 
 def _dtype_of(header: Any) -> np.dtype[Any]:
     try:
-        return np.dtype(header.get_data_dtype())
+        found: np.dtype[Any] = np.dtype(header.get_data_dtype())
     except (HeaderDataError, KeyError) as error:
         raise _not_numbers() from error
+    return found
 
 
 def _not_numbers() -> Refused:
