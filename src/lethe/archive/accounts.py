@@ -18,7 +18,6 @@ from lethe.archive.model import User
 from lethe.archive.problem import Problem
 
 _COST = {"n": 2**14, "r": 8, "p": 1}
-_TOKEN_SECONDS = 2 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +170,12 @@ def _secret_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()  # 256 random bits need no slow hash
 
 
-def issue_token(ctx: Context, login: str, *, seconds: float = _TOKEN_SECONDS) -> Token:
-    """Make an alias token of a user; the secret is shown this once, only its hash is kept."""
+def issue_token(ctx: Context, login: str, *, seconds: float | None = None) -> Token:
+    """Make an alias token of a user; the secret is shown this once, only its hash is kept.
+
+    It lives for `seconds`, or as long as the site setting ``aliasTokenTimeout`` says.
+    """
+    seconds = ctx.settings.seconds("aliasTokenTimeout") if seconds is None else seconds
     alias, secret, moment = (
         str(uuid.UUID(bytes=secrets.token_bytes(16))),
         secrets.token_urlsafe(32),

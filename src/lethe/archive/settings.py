@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lethe.archive.store import Store
@@ -35,6 +36,9 @@ DEFAULTS: dict[str, Any] = {
 }
 """Defaults. `requireLogin` is false so that a public project is public to the outside (E-18)."""
 
+_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0}
+_SPAN = re.compile(rf"(\d{{1,6}})\s*({'|'.join(_UNITS)})s?")
+
 OPEN = frozenset({"siteId", "siteUrl", "siteHome", "siteLogoPath", "siteDescription", "buildInfo"})
 """Properties everybody may read."""
 
@@ -48,6 +52,14 @@ class Settings:
     def get(self, key: str) -> Any:
         """Return a property, its default, or None for an unknown one."""
         return self._store.setting(f"site.{key}", DEFAULTS.get(key))
+
+    def seconds(self, key: str) -> float:
+        """Return a span such as ``2 days`` in seconds; the default's, where the text is no span."""
+        for text in (self.get(key), DEFAULTS[key]):
+            found = _SPAN.fullmatch(str(text).strip().lower())
+            if found is not None:
+                return int(found[1]) * _UNITS[found[2]]
+        raise KeyError(key)
 
     def set(self, key: str, value: Any) -> None:
         """Store a property."""

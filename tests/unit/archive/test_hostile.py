@@ -178,6 +178,19 @@ def test_a_token_expires(client, clock):
     )
 
 
+@pytest.mark.parametrize(("said", "meant"), [("10 minutes", 600), ("nonsense", 3600)])
+def test_a_session_ends_after_the_time_that_the_site_says(client, clock, said, meant):
+    client("POST", "/xapi/siteConfig", json={"sessionTimeout": said, "aliasTokenTimeout": said})
+    token = client("GET", "/data/services/tokens/issue", "una").json()
+    days = 2 * 86400 if said == "nonsense" else meant
+    assert token["estimatedExpirationTime"] - token["created"] == days * 1000
+    cookie = {"Cookie": f"JSESSIONID={client('GET', '/data/JSESSION', 'una').text}"}
+    for waited, here in ((meant - 1, True), (meant + 1, False)):
+        client.http.cookies.clear()
+        clock.seconds += waited
+        assert ("una" in client("GET", "/data/auth", "guest", headers=cookie).text) is here
+
+
 @pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Basic YQ==", "Basic /////w==", "Basic Og=="])
 def test_broken_credentials_are_no_way_in(client, header):
     answer = client("GET", "/data/projects", "guest", headers={"Authorization": header})

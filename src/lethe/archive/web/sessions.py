@@ -14,7 +14,7 @@ from lethe.archive import accounts
 from lethe.archive.context import Context
 from lethe.archive.model import User
 
-_IDLE_SECONDS = 3600.0
+_LOOK_SECONDS = 5.0
 _REMEMBER_SECONDS = 300.0
 _MOST = 20_000
 
@@ -55,13 +55,17 @@ class Sessions:
         return session_id
 
     def login_of(self, session_id: str) -> str | None:
-        """Return who the session belongs to, None if there is none or it was idle for an hour."""
+        """Return who the session belongs to, None if there is none or it was idle too long.
+
+        How long is the site setting ``sessionTimeout``.
+        """
         moment = self._ctx.store.now()
         with self._lock:
             found = self._open.get(session_id)
             if found is None:
                 return None
-            if moment - found.used > _IDLE_SECONDS:
+            idle = moment - found.used
+            if idle > _LOOK_SECONDS and idle > self._ctx.settings.seconds("sessionTimeout"):
                 del self._open[session_id]
                 return None
             found.used = moment
