@@ -186,7 +186,7 @@ NOT_CONVERTED: dict[str, tuple[Writer, str]] = {
         "bad-orientation",
     ),
     "negative pixel size": (_plain(lambda d, n: setattr(d, "PixelSpacing", [-1, 1])), "no-geometry"),
-    "numbers in pairs": (_plain(lambda d, n: setattr(d, "InstanceNumber", n // 2 + 1)), "slices-lost"),
+    "numbers in pairs": (_plain(lambda d, n: setattr(d, "InstanceNumber", n // 2 + 1)), "repeated-numbers"),
     "a decimal comma": (
         _plain(lambda d, n: d.add_new(0x00281053, "LO", "1,5")),
         "corrupt-instance",

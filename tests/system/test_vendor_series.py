@@ -249,7 +249,7 @@ def _float_pixels(dataset: Dataset, n: int) -> None:
 
 REFUSED: dict[str, tuple[Edit | None, Callable[[Path], None] | None, set[str]]] = {
     "no image numbers": (_set(InstanceNumber=None), None, {"slices-lost"}),
-    "the same image number": (_set(InstanceNumber=1), None, {"slices-lost"}),
+    "the same image number": (_set(InstanceNumber=1), None, {"repeated-numbers"}),
     "more pixels than described": (
         lambda d, n: setattr(d, "PixelData", d.PixelData * 2) if n == 3 else None,
         None,

@@ -20,6 +20,8 @@ from lethe.image.series import along_normal, positions_of
 _PLACE_MM = 0.05
 _PLACE_PART = 0.03
 _TILT_DEGREES = 0.05
+# What all slices of a volume have in common.
+_OF_VOLUMES = ("temporal", "echo", "component", "b_value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ def _counts(groups: Sequence[Sequence[Frame]]) -> list[Finding]:
             findings.append(
                 Finding("missing-slices", "Some slice positions hold fewer images than the others.")
             )
+    elif any(_spoken(group, name) != _spoken(groups[0], name) for name in _OF_VOLUMES for group in groups):
+        findings.append(Finding("mixed-times", "Slice positions do not hold the same time points or echoes."))
     elif any(len({evidence_key(frame) for frame in group}) < len(group) for group in groups):
         findings.append(
             Finding("doubled-slices", "Images at one position differ in nothing that was acquired.")
@@ -194,6 +198,11 @@ def _counts(groups: Sequence[Sequence[Frame]]) -> list[Finding]:
     if len(groups) < 2:
         findings.append(Finding("one-slice", "The series holds a single slice position, not a volume."))
     return findings
+
+
+def _spoken(group: Sequence[Frame], name: str) -> Counter[object]:
+    """Return how often each value of an attribute of whole volumes occurs at a position."""
+    return Counter(getattr(frame, name) for frame in group)
 
 
 def _gaps(places: NDArray[np.float64], instances: Sequence[Instance]) -> list[Finding]:
@@ -242,23 +251,40 @@ def _numbering(
     """Compare the numbers the scanner gave with the places of the slices."""
     if any(instance.enhanced for instance in instances):
         return _enhanced_numbering(groups, instances)
-    numbers = sorted(f.number for group in groups for f in group if f.number is not None)
     total = sum(len(group) for group in groups)
     findings = _declared(instances, total)
-    if len(numbers) < total or len(set(numbers)) < total:
+    # One row for each time point; the shortest positions end the table, but then images are missing anyway.
+    table = [
+        [frame.number for frame in row if frame.number is not None] for row in zip(*groups, strict=False)
+    ]
+    numbers = sorted(f.number for group in groups for f in group if f.number is not None)
+    if len(numbers) < total:
         return findings
+    thickness = instances[0].thickness or spacing
+    # Some scanners begin again with each time point.
+    for series in [numbers] if len(set(numbers)) == total else map(sorted, table):
+        if len(set(series)) < len(series):
+            findings.append(Finding("repeated-numbers", "Image numbers repeat within one volume."))
+            break
+        findings += [f for f in _gaps_in(series, spacing > 1.5 * thickness) if f not in findings]
+    if not all(map(_regular, table)):
+        findings.append(
+            Finding("order-contradiction", "Image numbers and slice positions contradict each other.")
+        )
+    return findings
+
+
+def _gaps_in(numbers: Sequence[int], apart: bool) -> list[Finding]:
+    """Return what is wrong with numbers in rising order; `apart` slices do not touch each other."""
+    findings = []
     steps = np.diff(numbers)
     if len(steps) and steps.max() > steps.min():
         findings.append(Finding("missing-slices", "The image numbers of the scanner have gaps."))
-    elif len(steps) and steps[0] > 1 and spacing > 1.5 * (instances[0].thickness or spacing):
+    elif len(steps) and steps[0] > 1 and apart:
         # Some scanners number every second image only, but then the slices still touch each other.
         findings.append(Finding("missing-slices", "Image numbers and slice distance jump evenly."))
     if numbers[0] > 1 and (not len(steps) or steps.max() == 1):
         findings.append(Finding("first-slice-missing", "The image numbers do not begin with 1."))
-    if all(len(group) == 1 for group in groups) and not _regular([group[0].number or 0 for group in groups]):
-        findings.append(
-            Finding("order-contradiction", "Image numbers and slice positions contradict each other.")
-        )
     return findings
 
 
