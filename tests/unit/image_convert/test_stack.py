@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,38 @@ def test_interleaved_numbering_is_no_fault(stride: int) -> None:
 def test_two_slice_distances_in_one_series_are_named() -> None:
     places = [(0.0, 0.0, 4.5 * n) for n in range(8)] + [(0.0, 0.0, 31.5 + 9.0 * n) for n in range(1, 9)]
     assert codes(stack(places)) & {"uneven-spacing", "missing-slices"}
+
+
+def times(numbers: Sequence[int], marks: Sequence[int]) -> list[Instance]:
+    """Return two time points of eight slices, with image numbers and temporal marks, time after time."""
+    instances = stack([(0.0, 0.0, 2.0 * (n % 8)) for n in range(16)], numbers)
+    return [
+        replace(one, frames=(replace(one.frames[0], temporal=mark),))
+        for one, mark in zip(instances, marks, strict=True)
+    ]
+
+
+def exchanged(values: Sequence[int], one: int, other: int) -> list[int]:
+    changed = list(values)
+    changed[one], changed[other] = changed[other], changed[one]
+    return changed
+
+
+AS_SENT = list(range(1, 17))
+SLICE_BY_SLICE = [2 * (n % 8) + n // 8 + 1 for n in range(16)]
+BEGUN_AGAIN = [n % 8 + 1 for n in range(16)]
+MARKS = [1] * 8 + [2] * 8
+
+
+@pytest.mark.requirement("M-22", "L-13")
+@pytest.mark.parametrize("numbers", [AS_SENT, SLICE_BY_SLICE, BEGUN_AGAIN])
+def test_time_points_may_be_numbered_in_several_ways_but_not_against_their_places(numbers: list[int]) -> None:
+    assert codes(times(numbers, MARKS)) == set()
+    assert codes(times(exchanged(numbers, 3, 5), MARKS)) == {"order-contradiction"}
+    assert codes(times(numbers, exchanged(MARKS, 3, 12))) == {"mixed-times"}
+
+
+@pytest.mark.requirement("M-20")
+def test_numbers_that_repeat_within_a_volume_are_named() -> None:
+    numbers = [n // 2 + 1 for n in range(8)]
+    assert codes(stack([(0.0, 0.0, 2.0 * n) for n in range(8)], numbers)) == {"repeated-numbers"}
