@@ -116,7 +116,8 @@ def test_a_large_image_without_its_digest_yet_is_still_not_overwritten(client, c
 def test_a_receiver_takes_pieces_of_any_number(ctx):
     pieces = [bytes([n % 256]) for n in range(2000)] + [b"", b"end"]
     with content.Receiver(ctx) as receiver:
-        receiver.write(*pieces)
+        for piece in pieces:
+            receiver.write(piece)
         path, size, digest = receiver.finish()
     assert path.read_bytes() == b"".join(pieces)
     assert (size, digest) == (2003, md5(b"".join(pieces)))
