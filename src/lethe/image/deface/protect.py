@@ -20,6 +20,8 @@ from .template import Template
 
 _ASTRAY_MM = 10.0
 _CHILD = 1.4  # how much larger the template is than the head of a small child
+_BULGE_CELLS = 8
+_VAULT_Z = -23.0  # MNI
 _GUARD_MM = 7.0
 _END_MM = 10.0
 
@@ -72,7 +74,7 @@ def protect(head: Head, template: Template, pose: Alignment) -> Protection:
     expected = head.grid.carry(template.brain, template.affine, pose.to_mni)
     skin_depth = depth(head.mask | ~head.grid.valid, spacing)
     if head.modality is Modality.CT:
-        found = _protect_ct(head, expected, skin_depth)
+        found = _protect_ct(head, expected, skin_depth, pose)
     else:
         # an infant's head is laid onto the template as exactly as a child's, in proportion to its size
         found = _protect_mr(head, expected, skin_depth, min(1.0, _CHILD / pose.expected_size))
@@ -84,7 +86,7 @@ def _share(part: Mask, whole: Mask) -> float:
     return float((part & whole).sum() / max(int(whole.sum()), 1))
 
 
-def _protect_ct(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
+def _protect_ct(head: Head, expected: Array3, skin_depth: Array3, pose: Alignment) -> Protection:
     spacing = head.grid.spacing
     inner = np.zeros_like(head.mask) if head.brain is None else head.brain
     cavity = _skull_space(head, expected) | inner
@@ -94,6 +96,12 @@ def _protect_ct(head: Head, expected: Array3, skin_depth: Array3) -> Protection:
         overlap = min(overlap, _share(dilate(expected > 0.3, _ASTRAY_MM, spacing), inner))
     if overlap > 0.8:
         keep = dilate(cavity, 6.0, spacing) | erode(expected > 0.3, 2.0, spacing)
+        if head.parts is not None:
+            # through a hole in the vault the brain may bulge up to the skin; below lie the orbits
+            z = head.grid.coordinates(pose.to_mni)[2]
+            free = cavity | (head.parts.free & (z > _VAULT_Z))
+            bulge = ndi.binary_dilation(cavity, CROSS, iterations=_BULGE_CELLS, mask=free)
+            keep |= dilate(bulge & (z > _VAULT_Z), 3.0, spacing)
         brain = cavity & (expected > 0.02) | inner
         return Protection(keep, brain, skin_depth, True, overlap)
     # craniectomy, heavy metal, cut skull: only the template knows where the rest of the brain is
