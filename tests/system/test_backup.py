@@ -342,3 +342,12 @@ def test_what_was_killed_before_it_was_compared_is_no_backup(
     done = back_up(Small(), repository, tmp_path / "staging")
     assert [row["id"] for row in repository.snapshots("embedded")] == [done.snapshot]
     assert repository.snapshots("part") == []
+
+
+def test_a_backup_whose_making_was_killed_half_way_is_made_anew(place: list[str]) -> None:
+    repository = Repository(place[1], Path(place[3]))
+    assert repository.ensure()
+    (Path(place[1]) / "config").unlink()  # restic writes its key first, then this
+    assert repository.ensure()
+    assert not repository.ensure()
+    assert len(list((Path(place[1]) / "keys").iterdir())) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,10 @@ class Repository:
                 "The backup cannot be opened.",
                 remedy="Name the password file it was made with.",
             )
+        keys, snapshots = Path(self.location, "keys"), Path(self.location, "snapshots")
+        if keys.is_dir() and not any(snapshots.glob("*")):
+            # left by a making that was killed half way: restic would add a second key, and take the first
+            shutil.rmtree(keys)
         self._run("init")
         return True
 
