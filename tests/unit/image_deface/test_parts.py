@@ -223,6 +223,15 @@ def test_the_wall_shows_nothing_of_nose_and_sockets_and_stands_well_behind_them(
     assert (skin - np.where(inside, y, -np.inf).max(axis=1))[15:46][:, rows].min() > 8.0
 
 
+def test_under_the_thin_skin_of_an_infant_the_wall_stands_as_near_in_proportion() -> None:
+    head, region = front_of_a_head(nose=False)
+    half = head.grid.affine @ np.diag([0.5, 0.5, 0.5, 1.0])
+    small = replace(head, grid=replace(head.grid, affine=half))
+    shallow = replace(region, skin_depth=region.skin_depth / 2.0)
+    share = (wall(small, shallow) > 0.5).sum() / (wall(head, region) > 0.5).sum()
+    assert 0.9 < share < 1.1
+
+
 def test_air_between_a_face_and_the_end_of_the_data_is_not_part_of_the_head() -> None:
     head, _ = front_of_a_head(nose=False, reach=92.0)
     assert (~head.mask).any()

@@ -26,6 +26,7 @@ _ROW_HEIGHTS, _BEHIND_ROW = (-46.0, -38.0, -30.0, -24.0), (17.0, 13.0, 8.0, 2.0)
 _CUT_DEPTHS, _BEHIND_SKIN = (0.0, 6.0, 12.0, 16.0), (0.0, 4.2, 9.0, 11.0)
 _HALF_WIDTH, _CELL_MM = 44.0, 4.0
 _SMOOTH_MM = 1.5
+_ADULT = 1.2  # MNI millimetres to one of an adult head, at most
 
 Profile = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ def wall(head: Head, region: Region) -> Array3:
     """
     x, y, z = region.coordinates
     limit, front = deepest(x, y, z), ahead(x, y, z)
-    behind = np.interp(limit, _CUT_DEPTHS, _BEHIND_SKIN)
+    behind = np.interp(limit, _CUT_DEPTHS, _BEHIND_SKIN) * _size(head, region)
     # where the cut leaves the skin, the wall rises from it without a groove
     behind = np.where(limit > _CUT_DEPTHS[-1], np.minimum(behind, 2.0 * front), behind)
     heights, depths = _profile(head, region)
@@ -55,6 +56,16 @@ def wall(head: Head, region: Region) -> Array3:
     # millimetres, not steps: steps show in the light
     limited = np.clip(inside / SOFT_MM + 0.5, 0.0, 1.0).astype(np.float32)
     return np.asarray(ndi.gaussian_filter(limited, _SMOOTH_MM / head.grid.spacing), np.float32)
+
+
+def _size(head: Head, region: Region) -> float:
+    """Return how small the head is beside that of an adult, at most 1: an infant's skin is thinner."""
+    steps = [
+        [float(place[corner] - place[0, 0, 0]) for corner in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
+        for place in region.coordinates
+    ]
+    in_template = float(abs(np.linalg.det(np.asarray(steps)))) ** (1.0 / 3.0)
+    return min(1.0, _ADULT * head.grid.spacing / in_template)
 
 
 def _profile(head: Head, region: Region) -> tuple[Profile, Profile]:
