@@ -127,8 +127,12 @@ def test_every_volume_of_a_4d_image_loses_the_same_face(tmp_path: Path) -> None:
     mask = np.asarray(nib.load(out / "m.nii.gz").dataobj)
     assert after.shape == before.shape
     assert mask.shape == before.shape[:3]
+    filling = after[mask == 2]
     for volume in range(3):
         was, now = before[..., volume], after[..., volume]
         assert np.array_equal(was[mask == 0], now[mask == 0])
         assert not now[mask == 1].any()
-        assert len(np.unique(now[mask == 2])) == 1
+        assert np.array_equal(filling[:, volume], filling[:, 0]), "nothing of a volume shines through"
+    shades, voxels = np.unique(filling[:, 0], return_counts=True)
+    assert shades.size > 1, "filled in part at its surface"
+    assert voxels.argmax() == shades.size - 1, "and else with one value"
