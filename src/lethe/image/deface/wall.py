@@ -65,7 +65,7 @@ def _size(head: Head, region: Region) -> float:
         for place in region.coordinates
     ]
     in_template = float(abs(np.linalg.det(np.asarray(steps)))) ** (1.0 / 3.0)
-    return min(1.0, _ADULT * head.grid.spacing / in_template)
+    return float(min(1.0, _ADULT * head.grid.spacing / in_template))
 
 
 def _profile(head: Head, region: Region) -> tuple[Profile, Profile]:
