@@ -20,6 +20,7 @@ _CLOSING_MM = 18.0
 _MR_TOP = -24.0  # above lies the forehead: what is dark there is skull
 _TISSUE_HU = 30.0
 _AIR_HU = -100.0
+_SURELY_AIR_HU = -400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ def plug(head: Head, protection: Protection, region: Region) -> Plug:
     if head.modality is Modality.CT:
         value, below = _TISSUE_HU, _AIR_HU
         fill &= to_brain > _CT_CLEARANCE_MM
+        # beside the brain only what is air beyond doubt: streaks of metal and noise are dark too
+        fill &= ~protection.keep | (values < _SURELY_AIR_HU)
     else:
         value = float(np.median(values[head.mask & (values > head.skin)]))
         below = 0.5 * float(np.median(values[head.mask]))
