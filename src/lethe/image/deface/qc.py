@@ -21,6 +21,7 @@ from .grid import Affine, Array3, Grid
 from .morph import CROSS, Mask, dilate
 from .render import Picture, render
 from .scene import Modality
+from .words import readable
 
 if TYPE_CHECKING:
     from .engine import DefaceReport, Plan
@@ -203,8 +204,8 @@ def _legend(
     left, top = corner
     draw.text((left, top), f"verdict: {report.verdict}", _INK, large)
     top += 40
-    lines = [(reason, _INK) for reason in report.reasons]
-    lines += [(f"{name}: {value}", _INK) for name, value in report.measures.items()]
+    lines = [(f"reason: {reason}", _INK) for reason in report.reasons]
+    lines += [(f"{words}: {value}", _INK) for words, value in readable(report.measures).items()]
     lines += [("removed", _RED), ("protected", _BLUE), ("filled", _YELLOW)]
     for text, colour in lines:
         draw.text((left, top), text, colour, font)
