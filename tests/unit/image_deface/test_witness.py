@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lethe.image.deface.grid import Grid
+from lethe.image.deface.artefacts import metal_streaks, scalp_shown
+from lethe.image.deface.grid import Array3, Grid
 from lethe.image.deface.head import Head, _calm, evened, unevenness
-from lethe.image.deface.judge import BARE_SHARE, bare_confirmed
-from lethe.image.deface.morph import Mask
+from lethe.image.deface.judge import BARE_SHARE, SCALP_MINIMUM, bare_confirmed
+from lethe.image.deface.morph import Mask, depth
 from lethe.image.deface.protect import Protection
 from lethe.image.deface.scene import Modality
 from lethe.image.deface.witness import enclosed_brain, skull_parts
@@ -105,3 +106,37 @@ def test_a_cut_out_brain_must_be_one_by_the_match_too(share: float, confirmed: b
     seen = Protection(nothing, nothing, np.zeros(SHAPE, np.float32), None, 1.0, share_of_head=share)
     assert 0.53 < BARE_SHARE < 0.92
     assert bare_confirmed(coil(0.0), seen) is confirmed
+
+
+@pytest.mark.requirement("M-25")
+def test_streaks_of_metal_beside_the_brain_are_told_from_metal_and_from_air_alone() -> None:
+    grid = skull()
+    expected = BRAIN.astype(np.float32)
+    clip = np.hypot(np.hypot(X - 66, Y), Z) < 8
+    streak = BRAIN & (np.abs(Y) < 5) & (np.abs(Z) < 5)
+    metal = np.where(clip, np.float32(3071), grid.values)
+    dark = np.where(streak, np.float32(-500), metal)
+    filling = np.where(NECK & (Z < -110) & (np.hypot(X, Y) < 8), np.float32(3071), grid.values)
+
+    def told(values: Array3) -> bool:
+        return metal_streaks(Head(replace(grid, values=values), HEAD, Modality.CT, -250.0), expected)
+
+    assert told(dark)
+    assert not told(metal)
+    assert not told(np.where(streak, np.float32(-500), grid.values))
+    assert not told(np.where(streak, np.float32(-500), filling))
+    assert not told(grid.values)
+
+
+@pytest.mark.requirement("M-25")
+@pytest.mark.parametrize(("scalp", "shown"), [(400.0, True), (90.0, True), (20.0, False)])
+def test_a_scalp_without_its_fat_is_told(scalp: float, shown: bool) -> None:
+    values = np.where(HEAD, scalp, 0.0)
+    values[(RADIUS >= 62) & (RADIUS < 71)] = 10.0
+    values[BRAIN] = 100.0
+    grid = Grid(values.astype(np.float32), np.ones(SHAPE, bool), np.diag([4.0, 4.0, 4.0, 1.0]))
+    head = Head(grid, HEAD, Modality.MR, 5.0)
+    below = depth(HEAD, 4.0)
+    share = scalp_shown(head, below, Z > 20)
+    assert (share >= SCALP_MINIMUM) is shown
+    assert scalp_shown(head, below, Z > 75) == 1.0, "too little of the vault is in view"

@@ -83,6 +83,8 @@ REASONS = {
     "front-unsure": "The air of nose and sinuses is not where the face should be.",
     "brain-not-confirmed": "The image does not confirm where the average head says the brain is.",
     "uneven-brightness": "The brightness falls off so much across the head that the match is uncertain.",
+    "scalp-unseen": "The scalp is too dark to be seen, as with fat suppression, so the match is uncertain.",
+    "metal-streaks": "Metal throws streaks through the brain that look like air.",
     "no-orientation": "The header names no coordinate system, so left, right, front and back are guesses.",
     "header-extension": "The header carries an extension, which may hold identifiers.",
     "front-remains": "Eyes, nose or mouth are not far enough from where they were.",

@@ -27,6 +27,7 @@ CLEARANCE_MM = 2.0
 FACE_MINIMUM_CM2 = 6.0
 AIR_MINIMUM = 0.04
 BRAIN_SEEN_ML = 40.0
+SCALP_MINIMUM = 0.45
 UNEVEN = 4.0  # whole heads under a head coil have 1.2 to 2.9; up to 4 is evened out before the match
 AHEAD_MM = -10.0  # real faces have -2 to 6
 RECESSION_GONE_MM = 18.0
@@ -247,6 +248,9 @@ def doubts(
         "front-unsure": _swapped(expectation) or _too_far_ahead(expectation),
         "brain-not-confirmed": protection.overlap < 0.8 or protection.seen_ml < BRAIN_SEEN_ML,
         "uneven-brightness": uneven > UNEVEN,
+        # a pose from another image of the session does not ask this one
+        "scalp-unseen": protection.scalp < SCALP_MINIMUM and pose.shared_nmi is None,
+        "metal-streaks": protection.streaks,
         "no-orientation": not oriented,
         "header-extension": extended,
     }

@@ -21,6 +21,7 @@ _MR_TOP = -24.0  # above lies the forehead: what is dark there is skull
 _TISSUE_HU = 30.0
 _AIR_HU = -100.0
 _SURELY_AIR_HU = -400.0
+_STREAKS_MM = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def plug(head: Head, protection: Protection, region: Region) -> Plug:
         fill &= to_brain > _CT_CLEARANCE_MM
         # beside the brain only what is air beyond doubt: streaks of metal and noise are dark too
         fill &= ~protection.keep | (values < _SURELY_AIR_HU)
+        if protection.streaks:
+            fill &= distance_to(protection.keep, spacing) > _STREAKS_MM
     else:
         value = float(np.median(values[head.mask & (values > head.skin)]))
         below = 0.5 * float(np.median(values[head.mask]))

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from .align import Alignment
+from .artefacts import metal_streaks, scalp_shown
 from .grid import Array3
 from .head import Head, evened
 from .morph import CROSS, Mask, closed, depth, dilate, erode, opened
@@ -21,7 +22,7 @@ from .template import Template
 _ASTRAY_MM = 10.0
 _CHILD = 1.4  # how much larger the template is than the head of a small child
 _BULGE_CELLS = 8
-_VAULT_Z = -23.0  # MNI
+_VAULT_Z, _SCALP_Z = -23.0, 20.0  # MNI
 _GUARD_MM = 7.0
 _END_MM = 10.0
 
@@ -46,6 +47,10 @@ class Protection:
         How much of the template brain is in view.
     share_of_head : float
         How much of the head is template brain: half of a head, nearly all of a brain that was cut out.
+    streaks : bool
+        CT: metal throws streaks through the brain that look like air.
+    scalp : float
+        MR: share of the scalp that can be seen; 1 in CT.
     """
 
     keep: Mask
@@ -55,6 +60,8 @@ class Protection:
     overlap: float
     seen_ml: float = 0.0
     share_of_head: float = 0.0
+    streaks: bool = False
+    scalp: float = 1.0
 
 
 def protect(head: Head, template: Template, pose: Alignment) -> Protection:
@@ -79,7 +86,14 @@ def protect(head: Head, template: Template, pose: Alignment) -> Protection:
         # an infant's head is laid onto the template as exactly as a child's, in proportion to its size
         found = _protect_mr(head, expected, skin_depth, min(1.0, _CHILD / pose.expected_size))
     seen = float(((expected > 0.5) & head.grid.valid).sum()) * head.grid.voxel_ml
-    return replace(found, seen_ml=seen, share_of_head=_share(expected > 0.3, head.mask))
+    vault = head.grid.coordinates(pose.to_mni)[2] > _SCALP_Z
+    return replace(
+        found,
+        seen_ml=seen,
+        share_of_head=_share(expected > 0.3, head.mask),
+        streaks=metal_streaks(head, expected),
+        scalp=scalp_shown(head, skin_depth, vault),
+    )
 
 
 def _share(part: Mask, whole: Mask) -> float:

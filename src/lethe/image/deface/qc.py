@@ -6,6 +6,7 @@ as a coarse mosaic and its slices show the result, so it can be shown to anyone 
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ _RED, _BLUE, _YELLOW = (235, 70, 60), (80, 140, 255), (240, 200, 60)
 _VIEWS = (-45.0, 0.0, 45.0)
 _MOSAIC = 12
 _EYE_X, _EYE_Z = 32.0, -40.0
+_LEGEND_LETTERS = 36
 
 Colour = NDArray[np.uint8]
 
@@ -208,5 +210,6 @@ def _legend(
     lines += [(f"{words}: {value}", _INK) for words, value in readable(report.measures).items()]
     lines += [("removed", _RED), ("protected", _BLUE), ("filled", _YELLOW)]
     for text, colour in lines:
-        draw.text((left, top), text, colour, font)
-        top += 24
+        wrapped = textwrap.fill(text, _LEGEND_LETTERS, subsequent_indent="   ")
+        draw.text((left, top), wrapped, colour, font)
+        top += 6 + 18 * (1 + wrapped.count("\n"))
