@@ -85,6 +85,8 @@ def protect(head: Head, template: Template, pose: Alignment) -> Protection:
     else:
         # an infant's head is laid onto the template as exactly as a child's, in proportion to its size
         found = _protect_mr(head, expected, skin_depth, min(1.0, _CHILD / pose.expected_size))
+        if pose.shared_nmi is None:
+            found = replace(found, overlap=min(found.overlap, _deep_share(head, expected, skin_depth)))
     seen = float(((expected > 0.5) & head.grid.valid).sum()) * head.grid.voxel_ml
     vault = head.grid.coordinates(pose.to_mni)[2] > _SCALP_Z
     return replace(
@@ -168,7 +170,14 @@ def _protect_mr(head: Head, expected: Array3, skin_depth: Array3, size: float) -
     grown = opened(grown, 3.0, spacing) | core
     # sulci and the fluid around the brain are dark: closing takes them in before the margin is added
     guard = dilate(closed(grown, 4.0, spacing), _GUARD_MM * size, spacing) & (skin_distance > 2.5)
-    # what lies deepest in a head is mostly brain, whatever the template says
-    middle = head.mask & head.grid.valid & (skin_depth > 0.7 * float(skin_depth[head.mask].max()))
-    overlap = min(_share(bright, likely & head.grid.valid), 2.0 * _share(expected > 0.3, middle))
+    overlap = _share(bright, likely & head.grid.valid)
     return Protection(keep | guard, likely | (grown & (expected > 0.02)), skin_depth, None, overlap)
+
+
+def _deep_share(head: Head, expected: Array3, skin_depth: Array3) -> float:
+    """What lies deepest in a head is mostly brain, whatever the template says: twice its share, 1 if half is.
+
+    A thin slab has no depth; its pose comes from another image.
+    """
+    deep = skin_depth > 0.7 * float(skin_depth[head.mask].max())
+    return 2.0 * _share(expected > 0.3, head.mask & head.grid.valid & deep)

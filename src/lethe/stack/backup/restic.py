@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from lethe.errors import Misconfigured, Unavailable
 
 # restic says so when files vanished or could not be read; what is missing is then named by the manifest
 _INCOMPLETE = 3
+_TRIES, _PAUSE_S = 4, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,11 @@ class Repository:
 
     def mark(self, snapshot: str, tag: str) -> None:
         """Give a snapshot another tag in place of those it has; its id changes."""
-        self._run("tag", "--set", tag, snapshot)
+        self._alone("tag", "--set", tag, snapshot)
 
     def forget(self, snapshot: str) -> None:
         """Give one snapshot up."""
-        self._run("forget", snapshot)
+        self._alone("forget", snapshot)
 
     def keep(self, tag: str, *, daily: int, weekly: int, monthly: int) -> None:
         """Apply the retention to the snapshots with `tag` and give free what none needs any more."""
@@ -108,6 +110,15 @@ class Repository:
     def check(self, *, read_data: bool) -> None:
         """Check the structure of the repository, with `read_data` every byte."""
         self._run("check", *(["--read-data"] if read_data else []))
+
+    def _alone(self, *words: str) -> None:
+        """Run what needs the repository for itself: another restic may hold it for a moment, or have died."""
+        for _ in range(_TRIES):
+            if self._run(*words, check=False).returncode == 0:
+                return
+            self._run("unlock", check=False)
+            time.sleep(_PAUSE_S)
+        self._run(*words)
 
     def _run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "RESTIC_PASSWORD_FILE": str(self.password_file)}
