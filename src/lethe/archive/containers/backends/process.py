@@ -29,6 +29,7 @@ from lethe.errors import Unavailable
 
 _POLL_SECONDS = 0.05
 _WATCH_SECONDS = 0.25
+_CLOSELY_SECONDS = 5.0
 _GONE_SECONDS = 5.0
 _PLAIN_PATH = re.compile(r"[\w./@+-]+", re.ASCII)
 _SPARE_BYTES = 2 << 30
@@ -107,8 +108,8 @@ class ProcessBackend:
             raise
 
     def _watch(self, process: subprocess.Popen[bytes], spec: RunSpec, signals: Signals) -> Cause:
-        deadline = time.monotonic() + spec.timeout_seconds
-        look = 0.0
+        started = time.monotonic()
+        deadline, look = started + spec.timeout_seconds, 0.0
         while process.poll() is None:
             now = time.monotonic()
             if signals.kill.is_set():
@@ -118,7 +119,8 @@ class ProcessBackend:
             if now > deadline:
                 return Cause.TIMEOUT
             if now >= look:
-                look = now + _WATCH_SECONDS
+                # a short program would slip through between two looks
+                look = now + (_WATCH_SECONDS if now > started + _CLOSELY_SECONDS else _POLL_SECONDS)
                 cause = _over_limit(process.pid, spec)
                 if cause is not None:
                     return cause
