@@ -140,3 +140,4 @@ def test_a_scalp_without_its_fat_is_told(scalp: float, shown: bool) -> None:
     share = scalp_shown(head, below, Z > 20)
     assert (share >= SCALP_MINIMUM) is shown
     assert scalp_shown(head, below, Z > 75) == 1.0, "too little of the vault is in view"
+    assert scalp_shown(head, below, (Z > 20) & (below > 8)) == 1.0, "no skin is in view"

@@ -54,4 +54,5 @@ def scalp_shown(head: Head, skin_depth: Array3, vault: Mask) -> float:
         return 1.0
     half = 0.5 * float(np.median(values[inner]))
     layers = [values[seen & (skin_depth > low) & (skin_depth <= high)] for low, high in _LAYERS_MM]
-    return max(float(np.mean(layer > half)) for layer in layers if layer.size)
+    # a narrow field of view shows no skin at all
+    return max((float(np.mean(layer > half)) for layer in layers if layer.size), default=1.0)
