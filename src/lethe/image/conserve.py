@@ -5,8 +5,10 @@ An independent reader (pydicom and numpy) is compared with what the converter wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from lethe.errors import Refused
 from lethe.image.frames import Frame
 from lethe.image.layout import RAS, Lattice, layout_of
 from lethe.image.nifti import Nifti
-from lethe.image.stack import Finding, Stack, time_key
+from lethe.image.stack import EVIDENCE, Finding, Stack, time_key
 
 _PRIVATE = Finding("private-scaling", "The values are those of the scanner's private scaling.", fatal=False)
 _REMEDY = "The series stays DICOM; report the case with the kind of scanner."
@@ -183,10 +185,10 @@ def compare(
         raise Refused(
             "split-series", "The conversion distributed one volume over several images.", remedy=_REMEDY
         )
-    for group in stack.groups:
-        _match_position(group, boards, pixels)
-    for board in boards:
-        board.check_order()
+    homes: dict[int, tuple[_Board, int]] = {}
+    for group in _from_the_middle(stack.groups):
+        _match_position(group, boards, pixels, homes)
+    _check_times(stack, [board.volumes() for board in boards])
     return ConservationReport(
         instances=instances,
         frames=len(frames),
@@ -200,27 +202,64 @@ def compare(
     )
 
 
-def _match_position(group: Sequence[Frame], boards: Sequence[_Board], pixels: PixelSource) -> None:
-    """Give each frame of one slice position its place in one of the images."""
-    misplaced = True
+def _from_the_middle(groups: Sequence[Sequence[Frame]]) -> list[Sequence[Frame]]:
+    """Return the slice positions, those first whose volumes differ: the ends may be air in all of them."""
+    if max(map(len, groups)) == 1:
+        return list(groups)
+    order = sorted(range(len(groups)), key=lambda k: abs(k - len(groups) // 2))
+    return [groups[k] for k in order]
+
+
+def _match_position(
+    group: Sequence[Frame],
+    boards: Sequence[_Board],
+    pixels: PixelSource,
+    homes: dict[int, tuple[_Board, int]],
+) -> None:
+    """Give each frame of one slice position its place in one of the images.
+
+    `homes` tells which volume took the frames of this number at other positions: equal planes, such as air,
+    belong there too.
+    """
     for order, frame in enumerate(group):
         plane = pixels(frame)
-        for board in boards:
-            k = board.slice_of(frame)
-            if k is None:
-                continue
-            misplaced = False
-            if board.take(frame, k, order, plane):
+        places = {board: k for board in boards if (k := board.slice_of(frame)) is not None}
+        if not places:
+            raise Refused("geometry-changed", "The conversion moved a slice.", remedy=_REMEDY)
+        home = [homes[order]] if order in homes and homes[order][0] in places else []
+        spots = chain(home, ((board, t) for board in places for t in board.times_like(order)))
+        for board, t in spots:
+            if board.take(frame, places[board], t, plane):
+                homes[order] = board, t
                 break
         else:
-            code = "geometry-changed" if misplaced else "voxels-changed"
             raise Refused(
-                code,
-                "The conversion moved a slice."
-                if misplaced
-                else "A slice is not in the conversion with its own values in its own place.",
+                "voxels-changed",
+                "A slice is not in the conversion with its own values in its own place.",
                 remedy=_REMEDY,
             )
+
+
+def _check_times(stack: Stack, images: Sequence[Sequence[Sequence[Frame]]]) -> None:
+    """Refuse volumes that mix what every slice position holds alike, or that are out of order of time."""
+    for name in EVIDENCE:
+        told = [Counter(getattr(frame, name) for frame in group) for group in stack.groups]
+        # What is not the same everywhere, as the second at which a slice was taken, tells no volumes apart.
+        if len(told[0]) < 2 or any(other != told[0] for other in told):
+            continue
+        if any(
+            getattr(one, name) != getattr(volume[0], name) for i in images for volume in i for one in volume
+        ):
+            raise Refused("time-order", "The conversion mixes time points in one volume.", remedy=_REMEDY)
+    for image in images:
+        for first in ([volume[0].temporal for volume in image], [volume[0].acquisition for volume in image]):
+            numbers = [number for number in first if number is not None]
+            if len(set(numbers)) == len(image):
+                if numbers != sorted(numbers):
+                    raise Refused(
+                        "time-order", "The conversion changed the order of time points.", remedy=_REMEDY
+                    )
+                break
 
 
 class _Board:
@@ -247,36 +286,26 @@ class _Board:
         self._worst = max(self._worst, found.miss_mm)
         return found.k
 
-    def take(self, frame: Frame, k: int, order: int, plane: NDArray[Any]) -> bool:
-        """Account for `frame` at the first free time of slice `k` that holds its values."""
+    def times_like(self, order: int) -> Iterator[int]:
+        """Return all times, the `order`-th first."""
         times = self._image.voxels.shape[3]
-        for t in sorted(range(times), key=lambda t: (t != order, t)):
-            if (k, t) in self._found:
-                continue
-            if self._equal(frame, self._lattice.layout.plane(self._image.voxels, k, t), plane):
-                self._found[k, t] = frame
-                return True
-        return False
+        if order < times:
+            yield order
+        yield from (t for t in range(times) if t != order)
 
-    def check_order(self) -> None:
-        """Refuse when one volume mixes time points, or volumes are out of order of time."""
-        shape = self._image.voxels.shape
-        times, slices = shape[3], self._lattice.slices
-        if times == 1:
-            return
-        for name in ("temporal", "acquisition", "echo", "b_value", "trigger"):
-            table = [[getattr(self._found[k, t], name) for k in range(slices)] for t in range(times)]
-            if (
-                name != "trigger"
-                and len({v for row in table for v in row}) == times
-                and any(len(set(row)) > 1 for row in table)
-            ):
-                raise Refused("time-order", "The conversion mixes time points in one volume.", remedy=_REMEDY)
-            first = [row[0] for row in table]
-            if name == "temporal" and None not in first and first != sorted(first):
-                raise Refused(
-                    "time-order", "The conversion changed the order of time points.", remedy=_REMEDY
-                )
+    def take(self, frame: Frame, k: int, t: int, plane: NDArray[Any]) -> bool:
+        """Account for `frame` if slice `k` of time `t` is free and holds its values."""
+        if (k, t) in self._found:
+            return False
+        if not self._equal(frame, self._lattice.layout.plane(self._image.voxels, k, t), plane):
+            return False
+        self._found[k, t] = frame
+        return True
+
+    def volumes(self) -> list[list[Frame]]:
+        """Return the planes of each volume, in order of time."""
+        slices = range(self._lattice.slices)
+        return [[self._found[k, t] for k in slices] for t in range(self._image.voxels.shape[3])]
 
     def report(self) -> ImageReport:
         """Return what the image holds."""

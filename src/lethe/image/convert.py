@@ -117,7 +117,11 @@ def _convert(
     philips = all("PHILIPS" in i.manufacturer and all(f.precise for f in i.frames) for i in ordered)
     private = len(scalings) > 1 and (not philips or any(instance.enhanced for instance in ordered))
     # A CT is taken twice because the patient moved: each time point needs a mask and a verdict of its own.
-    apart = max(map(len, stack.groups)) > 1 and any(instance.modality == "CT" for instance in ordered)
+    # And images of several kinds, as of water and of fat, are not times of one.
+    apart = max(map(len, stack.groups)) > 1 and (
+        any(instance.modality == "CT" for instance in ordered)
+        or len({(frame.component, frame.kind) for frame in stack.groups[0]}) > 1
+    )
     run = start.run([i.path for i in ordered], private_scaling=private, apart=apart)
     planes = Planes(instances)
     with Packer(stack, planes, ready) as packer:

@@ -34,10 +34,12 @@ _DICTIONARY = """
 00089208 ComplexImageComponent CS
 00180015 BodyPartExamined CS
 00180050 SliceThickness DS
+00180060 KVP DS
 00180081 EchoTime DS
 00180088 SpacingBetweenSlices DS
 00180082 InversionTime DS
 00181060 TriggerTime DS
+00181210 ConvolutionKernel SH
 00181314 FlipAngle DS
 00189074 FrameAcquisitionDateTime DT
 00189076 DiffusionGradientDirectionSequence SQ

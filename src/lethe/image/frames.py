@@ -41,6 +41,8 @@ class Frame:
         Philips' private scale slope, which makes values comparable between scans.
     temporal, acquisition, echo, inversion, flip, trigger, seconds, b_value, direction, component
         Evidence that tells frames at one position apart (time in seconds of the day).
+    kind : tuple of str
+        Image type, tube voltage and kernel: what tells reconstructions of one scan apart.
     in_stack : int or None
         InStackPositionNumber of an enhanced frame.
     """
@@ -66,6 +68,7 @@ class Frame:
     b_value: float | None = None
     direction: Vector | None = None
     component: str = ""
+    kind: tuple[str, ...] = ()
     location: float | None = None
     in_stack: int | None = None
 
@@ -225,6 +228,7 @@ def _classic(path: Path, dataset: Header) -> tuple[Frame, ...]:
         b_value=_first(number(dataset, "DiffusionBValue"), number(dataset, "PrivateBValue")),
         direction=vector(dataset, "DiffusionGradientOrientation", 3) or vector(dataset, "PrivateGradient", 3),
         component=_component(words(dataset, "ImageType")),
+        kind=_kind(dataset),
         location=number(dataset, "SliceLocation"),
     )
     if count == 1:
@@ -291,6 +295,7 @@ def _enhanced(path: Path, dataset: Header) -> tuple[Frame, ...]:
                 b_value=number(diffusion, "DiffusionBValue"),
                 direction=vector(gradient, "DiffusionGradientOrientation", 3),
                 component=_component(_frame_type(own, shared)),
+                kind=_frame_type(own, shared),
                 in_stack=whole(content, "InStackPositionNumber"),
             )
         )
@@ -321,6 +326,11 @@ def _frame_type(own: Header, shared: Header) -> tuple[str, ...]:
 def _component(image_type: tuple[str, ...]) -> str:
     """Return P, R or I for phase, real and imaginary images, M for all others."""
     return next((word for word in image_type[2:] if word in ("P", "R", "I")), "M")
+
+
+def _kind(dataset: Header) -> tuple[str, ...]:
+    voltage = number(dataset, "KVP") or 0.0
+    return (*words(dataset, "ImageType"), f"{voltage:07.2f}", *words(dataset, "ConvolutionKernel"))
 
 
 def _slope(dataset: Header) -> float:

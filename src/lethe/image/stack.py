@@ -20,6 +20,20 @@ from lethe.image.series import along_normal, positions_of
 _PLACE_MM = 0.05
 _PLACE_PART = 0.03
 _TILT_DEGREES = 0.05
+# What can tell frames at one position apart, for reasons of acquisition.
+EVIDENCE = (
+    "temporal",
+    "acquisition",
+    "echo",
+    "inversion",
+    "flip",
+    "component",
+    "kind",
+    "trigger",
+    "b_value",
+    "direction",
+    "seconds",
+)
 # What all slices of a volume have in common.
 _OF_VOLUMES = ("temporal", "echo", "component", "b_value")
 
@@ -97,7 +111,7 @@ def analyse(instances: Sequence[Instance]) -> Stack:
     return Stack(groups, spacing, step, tilt, findings)
 
 
-def time_key(frame: Frame) -> tuple[float, ...]:
+def time_key(frame: Frame) -> tuple[object, ...]:
     """Return the order of a frame among those at its position."""
     return (
         frame.temporal or 0,
@@ -106,6 +120,7 @@ def time_key(frame: Frame) -> tuple[float, ...]:
         frame.inversion or 0.0,
         frame.flip or 0.0,
         {"M": 0, "P": 1, "R": 2, "I": 3}.get(frame.component, 9),
+        frame.kind,
         frame.trigger or 0.0,
         frame.b_value or 0.0,
         frame.seconds or 0.0,
@@ -115,18 +130,7 @@ def time_key(frame: Frame) -> tuple[float, ...]:
 
 def evidence_key(frame: Frame) -> tuple[object, ...]:
     """Return what tells a frame from others at its position, for reasons of acquisition."""
-    return (
-        frame.temporal,
-        frame.acquisition,
-        frame.echo,
-        frame.inversion,
-        frame.flip,
-        frame.component,
-        frame.trigger,
-        frame.b_value,
-        frame.direction,
-        frame.seconds,
-    )
+    return tuple(getattr(frame, name) for name in EVIDENCE)
 
 
 def _sameness(instances: Sequence[Instance], frames: Sequence[Frame]) -> list[Finding]:

@@ -121,6 +121,22 @@ def test_mixed_up_time_points_are_found_out(converted: dict[str, Converted]) -> 
         check(case, replace(case[2], voxels=mixed))
 
 
+@pytest.mark.requirement("M-20", "M-22")
+def test_time_points_mixed_up_between_images_are_found_out(converted: dict[str, Converted]) -> None:
+    instances, stack, image = converted["dynamic"]
+    whole = np.array(image.voxels)
+
+    def apart(voxels: np.ndarray) -> None:
+        images = {str(t): replace(image, voxels=voxels[..., t : t + 1]) for t in range(3)}
+        affines = dict.fromkeys(images, image.affine)
+        compare(stack, images, affines, Planes(instances), instances=len(instances))
+
+    apart(whole)
+    whole[:, :, 4, [0, 1]] = whole[:, :, 4, [1, 0]]
+    with pytest.raises(Refused, match="mixes time points"):
+        apart(whole)
+
+
 def _again(folder: Path, case: Converted, voxels: np.ndarray) -> list[Raw]:
     """Let a converter write other voxels, and put them in order again."""
     instances, stack, image = case
