@@ -1,4 +1,4 @@
-"""One gzip file out of blocks that were compressed on their own, in any order and by any thread.
+"""One gzip file out of blocks that were compressed on their own, in any order and by any thread; and back.
 
 The same bytes come out whoever compressed what when: a block follows from its content alone.
 """
@@ -7,8 +7,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import IO, Any, cast
 
-from isal import isal_zlib
+try:
+    from isal import igzip as gzip
+    from isal import isal_zlib as deflate
+except ImportError:  # de-facing must also run with numpy, scipy and nibabel alone; it packs otherwise then
+    import gzip  # type: ignore[no-redef]
+    import zlib as deflate  # type: ignore[no-redef]
+
+DAMAGED: tuple[type[Exception], ...] = (EOFError, cast(Any, deflate.error), gzip.BadGzipFile)
 
 _LEVEL = 1
 _RAW = -15  # window bits: deflate without a container
@@ -36,13 +44,13 @@ class Block:
 
 def crc32(content: bytes | memoryview, start: int = 0) -> int:
     """Return the CRC-32 of what came before, continued by `content`."""
-    return int(isal_zlib.crc32(content, start))
+    return int(deflate.crc32(content, start))
 
 
 def compress(content: bytes | memoryview) -> Block:
     """Compress a piece."""
-    machine = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW)
-    data = machine.compress(content) + machine.flush(isal_zlib.Z_FULL_FLUSH)
+    machine = deflate.compressobj(_LEVEL, deflate.DEFLATED, _RAW)
+    data = machine.compress(content) + machine.flush(deflate.Z_FULL_FLUSH)
     return Block(data, len(content), crc32(content))
 
 
@@ -60,3 +68,8 @@ def beginning(content: bytes) -> bytes:
 def ending(crc: int, size: int) -> bytes:
     """Return the end of a file whose whole content has this CRC-32 and length."""
     return _END + struct.pack("<II", crc, size & 0xFFFFFFFF)
+
+
+def unpacked(stream: IO[bytes]) -> IO[bytes]:
+    """Return the content of a file of this kind as a stream; reading raises one of `DAMAGED` if it is."""
+    return cast(IO[bytes], cast(Any, gzip).open(stream))

@@ -17,9 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lethe.image.deface import morph
-from lethe.image.deface.apply import _sample
 from lethe.image.deface.front import _filling
-from lethe.image.deface.grid import Grid, Reducer, to_grid
+from lethe.image.deface.grid import Grid, Reducer, sample, to_grid
 from lethe.image.deface.head import Head, _bare_brain
 from lethe.image.deface.io import open_volume, slabs
 from lethe.image.deface.pack import GzipWriter
@@ -261,4 +260,4 @@ def test_sampling_axis_by_axis_is_the_trilinear_sampling_of_scipy(
     offset = rng.uniform(-4.0, 11.0, 3)
     for mode in ("constant", "nearest"):
         plain = ndi.affine_transform(field, linear, offset, (6, 5, 4), order=1, mode=mode, prefilter=False)
-        assert np.allclose(_sample(field, linear, offset, (6, 5, 4), mode), plain, atol=1e-5)
+        assert np.allclose(sample(field, linear, offset, (6, 5, 4), mode), plain, atol=1e-5)

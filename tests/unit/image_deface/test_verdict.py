@@ -14,7 +14,6 @@ from lethe.image.deface import Verdict
 from lethe.image.deface.align import Alignment
 from lethe.image.deface.apply import Comparison
 from lethe.image.deface.engine import Plan, judge_changes, make_plan
-from lethe.image.deface.grid import SPACING_MM
 from lethe.image.deface.io import slabs
 from lethe.image.deface.judge import Effect, doubts, verdict
 from lethe.image.deface.protect import protect
@@ -39,7 +38,7 @@ def before(plan: Plan) -> Voxels:
 
 
 def judged(plan: Plan, after: Voxels) -> Verdict:
-    comparison = Comparison(plan.scene, SPACING_MM, plan.head.grid, plan.protection.brain)
+    comparison = Comparison(plan.scene, plan.head.grid, plan.protection.brain)
     for repeat, start, before in slabs(plan.scene.volume):
         comparison.add(repeat, start, before, after[:, :, start : start + before.shape[2]])
     return judge_changes(plan, comparison).verdict

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
-from .grid import Affine, Array3, Grid, Reducer
+from .grid import SPACING_MM, Array3, Grid, Reducer, sample
 from .io import Volume, slabs
 from .morph import Mask
 from .pack import Sink
@@ -24,8 +23,6 @@ SHARES = 16  # labels from PLUGGED + 1: removed, and so many sixteenths of the v
 _IN_MASK = np.minimum(np.arange(PLUGGED + SHARES + 1), PLUGGED).astype(np.uint8)
 _FAR_MM = 400.0
 _STEP_VOXELS = 4_000_000
-
-_Mode = Literal["constant", "nearest"]
 
 Labels = NDArray[np.uint8]
 
@@ -81,57 +78,27 @@ def make_stencil(volume: Volume, grid: Grid, remove: Array3, plug: Plug) -> Sten
     low, high = _box(volume, grid, (remove > 0.5) | plug.fill)
     labels = np.zeros(np.maximum(high - low, 0), np.uint8, order="F")
     matrix = np.linalg.inv(grid.affine) @ volume.affine
-    slope = SOFT_MM / float(np.abs(volume.affine[1, :3]).sum())
-    fill = plug.fill.astype(np.float32)
-    step = max(1, _STEP_VOXELS // max(1, labels.shape[0] * labels.shape[1]))
-    for start in range(0, labels.shape[2], step):
-        part = labels[:, :, start : start + step]
-        corner = matrix[:3, 3] + matrix[:3, :3] @ (low + np.array([0, 0, start]))
-        part[_sample(fill, matrix[:3, :3], corner, part.shape, "constant") > 0.5] = PLUGGED
-        removed = _sample(remove, matrix[:3, :3], corner, part.shape, "nearest") > 0.5
-        # voxels that the surface passes through are filled in part, or thick slices would show it in steps
-        level = _sample(plug.level, matrix[:3, :3], corner, part.shape, "constant") - np.float32(0.5)
-        shares = np.rint(np.clip(level * np.float32(slope) + 0.5, 0.0, 1.0) * SHARES).astype(np.uint8)
-        np.copyto(part, REMOVED + shares + (shares > 0), where=removed)
+
+    def parts(
+        field: Array3, first: NDArray[np.int64], last: NDArray[np.int64], mode: Literal["constant", "nearest"]
+    ) -> Iterator[tuple[Labels, Array3]]:
+        (x, y, z), (to_x, to_y, to_z) = np.clip((first, last), low, high) - low
+        step = int(max(1, _STEP_VOXELS // max(1, (to_x - x) * (to_y - y))))
+        for start in range(z, to_z, step):
+            part = labels[x:to_x, y:to_y, start : min(start + step, to_z)]
+            corner = matrix[:3, 3] + matrix[:3, :3] @ (low + np.array((x, y, start)))
+            yield part, sample(field, matrix[:3, :3], corner, part.shape, mode)
+
+    for part, filled in parts(plug.fill.astype(np.float32), *_box(volume, grid, plug.fill), "constant"):
+        part[filled > 0.5] = PLUGGED
+    for part, removed in parts(remove, low, high, "nearest"):
+        part[removed > 0.5] = REMOVED
+    # voxels that the surface passes through are filled in part, or thick slices would show it in steps
+    slope = np.float32(SOFT_MM / float(np.abs(volume.affine[1, :3]).sum()))
+    for part, level in parts(plug.level, *_box(volume, grid, plug.level > 0.0), "constant"):
+        shares = np.rint(np.clip((level - np.float32(0.5)) * slope + 0.5, 0.0, 1.0) * SHARES).astype(np.uint8)
+        np.copyto(part, PLUGGED + shares, where=(part == REMOVED) & (shares > 0))
     return Stencil((int(low[0]), int(low[1]), int(low[2])), labels)
-
-
-def _sample(
-    field: NDArray[np.float32],
-    linear: Affine,
-    offset: NDArray[np.float64],
-    shape: tuple[int, ...],
-    mode: _Mode,
-) -> NDArray[np.float32]:
-    """Trilinear sampling; a plain scaling of the axes is done axis by axis, which is much faster."""
-    order = np.abs(linear).argmax(axis=0)
-    straight = np.zeros_like(linear)
-    straight[order, range(3)] = linear[order, range(3)]
-    if len(set(order.tolist())) == 3 and np.allclose(linear, straight, atol=1e-6):
-        turned = np.transpose(field, order)
-        for axis in (2, 1, 0):
-            places = straight[order[axis], axis] * np.arange(shape[axis]) + offset[order[axis]]
-            turned = _along(turned, axis, places, mode)
-        return turned
-    return np.asarray(
-        ndi.affine_transform(field, linear, offset, output_shape=shape, order=1, mode=mode, prefilter=False)
-    )
-
-
-def _along(
-    field: NDArray[np.float32], axis: int, places: NDArray[np.float64], mode: _Mode
-) -> NDArray[np.float32]:
-    """Sample along one axis."""
-    last = field.shape[axis] - 1
-    inside = np.clip(places, 0, last)
-    low = np.minimum(inside.astype(np.intp), max(last - 1, 0))
-    row = tuple(slice(None) if a == axis else None for a in range(3))
-    share = (inside - low).astype(np.float32)[row]
-    found = np.take(field, low, axis)
-    found += (np.take(field, np.minimum(low + 1, last), axis) - found) * share
-    if mode == "constant":
-        found *= (inside == places).astype(np.float32)[row]
-    return np.asarray(found, np.float32)
 
 
 def _box(volume: Volume, grid: Grid, mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -163,23 +130,20 @@ class Comparison:
     Parameters
     ----------
     scene : Scene
-    spacing : float
-        Block length of the averages of the result, mm.
-    grid : Grid, optional
-    watched : ndarray of bool, optional
+    grid : Grid
+    watched : ndarray of bool
         Mask on `grid`; every changed voxel of the file that lies in it is counted.
     """
 
-    def __init__(
-        self, scene: Scene, spacing: float, grid: Grid | None = None, watched: Mask | None = None
-    ) -> None:
-        self.after = Reducer(scene.volume, spacing)
-        self.changed = Reducer(scene.volume, spacing)
+    def __init__(self, scene: Scene, grid: Grid, watched: Mask) -> None:
+        self.after = Reducer(scene.volume, SPACING_MM)
+        self.changed = Reducer(scene.volume, SPACING_MM)
         self.voxels_changed = 0
         self.watched_changed = 0
         self._volume = scene.volume
         self._watched = watched
-        self._to_grid = None if grid is None else np.linalg.inv(grid.affine) @ scene.volume.affine
+        self._box = _box(scene.volume, grid, watched)
+        self._to_grid = (np.linalg.inv(grid.affine) @ scene.volume.affine).astype(np.float32)
 
     def add(self, repeat: int, start: int, before: NDArray[Any], after: NDArray[Any]) -> None:
         """Take one slab of both."""
@@ -191,21 +155,29 @@ class Comparison:
             self.changed.add(start, differs.astype(np.float32))
 
     def _count_watched(self, start: int, differs: Mask) -> int:
-        if self._watched is None or self._to_grid is None:
-            return 0
-        matrix = self._to_grid.astype(np.float32)
-        i, j, k = (places.astype(np.float32) for places in np.nonzero(differs))
+        low, high = (np.clip(end - (0, 0, start), 0, differs.shape) for end in self._box)
+        part = differs[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        # seen as one row, which numpy searches much faster
+        places = np.unravel_index(np.flatnonzero(part.ravel(order="F")), part.shape, order="F")
+        i, j, k = (at.astype(np.float32) + np.float32(a) for at, a in zip(places, low, strict=True))
         k += start
         kept = np.ones(len(i), bool)
         cells: list[NDArray[np.int32]] = []
-        for row, length in zip(matrix[:3], self._watched.shape, strict=True):
+        for row, length in zip(self._to_grid[:3], self._watched.shape, strict=True):
             place = np.rint(row[0] * i + row[1] * j + row[2] * k + row[3]).astype(np.int32)
             kept &= (place >= 0) & (place < length)
             cells.append(place)
         return int(self._watched[tuple(cell[kept] for cell in cells)].sum())
 
 
-def apply(scene: Scene, stencil: Stencil, plug: Plug, sink: Sink, comparisons: list[Comparison]) -> None:
+def apply(
+    scene: Scene,
+    stencil: Stencil,
+    plug: Plug,
+    sink: Sink,
+    comparison: Comparison,
+    fine: Reducer | None = None,
+) -> None:
     """Write the de-faced file to `sink`: the header as it was, then every slab.
 
     Parameters
@@ -214,34 +186,30 @@ def apply(scene: Scene, stencil: Stencil, plug: Plug, sink: Sink, comparisons: l
     stencil : Stencil
     plug : Plug
     sink : Sink
-    comparisons : list of Comparison
-        Each is told what changed.
+    comparison : Comparison
+        Is told what changed.
+    fine : Reducer, optional
+        Is given the first volume of the result.
     """
-    for piece in _pieces(scene, stencil, plug, comparisons):
-        sink.write(piece)
-
-
-def _pieces(scene: Scene, stencil: Stencil, plug: Plug, comparisons: list[Comparison]) -> Iterator[bytes]:
     volume = scene.volume
-    air = volume.stored(scene.air)
-    filling = np.full(PLUGGED + SHARES + 1, volume.stored(plug.tissue))
+    number_for = np.full(PLUGGED + SHARES + 1, volume.stored(plug.tissue))
+    number_for[REMOVED] = volume.stored(scene.air)
     for share in range(1, SHARES + 1):
-        filling[PLUGGED + share] = volume.stored(scene.air + share / SHARES * (plug.tissue - scene.air))
-    yield volume.head
+        number_for[PLUGGED + share] = volume.stored(scene.air + share / SHARES * (plug.tissue - scene.air))
+    sink.write(volume.head)
     for repeat, start, stored in slabs(volume):
         before = stored.copy(order="F")
         meeting = stencil.slab(start, stored.shape[2])
         if meeting is not None:
             window, labels = meeting
             part = stored[window]
-            part[labels == REMOVED] = air
             if repeat == 0:  # the mask says what was filled, not what might have been
-                labels[(labels == PLUGGED) & (volume.values(part) >= plug.below)] = 0
-            full = labels >= PLUGGED
-            part[full] = filling[labels[full]]
-        for comparison in comparisons:
-            comparison.add(repeat, start, before, stored)
-        yield stored.tobytes(order="F")
+                np.copyto(labels, 0, where=(labels == PLUGGED) & (volume.values(part) >= plug.below))
+            np.copyto(part, number_for[labels], where=labels > 0)
+        comparison.add(repeat, start, before, stored)
+        if fine is not None and repeat == 0:
+            fine.add(start, volume.values(stored))
+        sink.write(stored.reshape(-1, order="F").data)
 
 
 def write_mask(header: bytes, volume: Volume, stencil: Stencil, sink: Sink) -> None:

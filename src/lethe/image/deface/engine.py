@@ -15,7 +15,7 @@ from lethe.files import atomic_writer, write_json
 
 from .align import Alignment, align
 from .apply import Comparison, Stencil, apply, make_stencil, write_mask
-from .grid import SPACING_MM, Array3, Grid
+from .grid import Array3, Grid, Reducer
 from .head import Head, find_head, no_head, unevenness
 from .io import Volume, mask_header, open_volume, slabs
 from .judge import (
@@ -258,12 +258,11 @@ def _write(plan: Plan, target: Path, mask: Path | None) -> tuple[DefaceReport, G
         return _pass_on(plan, reason, target, mask), plan.scene.fine
     scene, grid = plan.scene, plan.head.grid
     stencil = make_stencil(scene.volume, grid, plan.region.field, plan.plug)
-    spacing = scene.fine.spacing if scene.fine else SPACING_MM
-    comparison = Comparison(scene, SPACING_MM, grid, plan.protection.brain)
-    finer = [Comparison(scene, spacing)] if scene.fine else []
+    comparison = Comparison(scene, grid, plan.protection.brain)
+    fine = Reducer(scene.volume, PICTURE_MM) if scene.fine else None
 
     def content(sink: Any) -> None:
-        apply(scene, stencil, plan.plug, sink, [comparison, *finer])
+        apply(scene, stencil, plan.plug, sink, comparison, fine)
 
     result: list[DefaceReport] = []
 
@@ -272,7 +271,7 @@ def _write(plan: Plan, target: Path, mask: Path | None) -> tuple[DefaceReport, G
         return result[0].verdict is not Verdict.FAIL
 
     _commit(scene.volume, target, content, mask, stencil, accept)
-    after = after_grid(scene, finer[0].after, spacing) if finer else None
+    after = after_grid(scene, fine, PICTURE_MM) if fine else None
     return result[0], after
 
 
@@ -372,7 +371,7 @@ def check_files(source: Path, result: Path, *, modality: str = "auto") -> Deface
             "The result has another header than its source.",
             remedy="Compare a result with the file it was made from.",
         )
-    comparison = Comparison(plan.scene, SPACING_MM, plan.head.grid, plan.protection.brain)
+    comparison = Comparison(plan.scene, plan.head.grid, plan.protection.brain)
     for (repeat, start, one), (_, _, other) in zip(slabs(before), slabs(after), strict=True):
         comparison.add(repeat, start, one, other)
     return judge_changes(plan, comparison)

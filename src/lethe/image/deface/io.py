@@ -6,14 +6,13 @@ than a few slices: a file is read as a stream of slabs, and written while it is 
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import nibabel as nib
 import numpy as np
@@ -21,15 +20,15 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from lethe.errors import Refused
+from lethe.image.gzblocks import DAMAGED, unpacked
 
 FloatArray = NDArray[np.floating[Any]]
 
-_SLAB_BYTES = 16 << 20
+_SLAB_BYTES = 4 << 20  # stays in the cache of a processor
 _MINIMUM_EXTENT_MM = 30.0
 _MINIMUM_VOXELS = 6
 _DEFLATE_RATIO = 1032  # no compression of this kind does better
 _NIFTI_SIZES: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
-_BAD_STREAM = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +144,8 @@ def _plain_stream(path: Path) -> Iterator[IO[bytes]]:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         if packed:
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield cast(IO[bytes], unpacked)
+            with unpacked(raw) as stream:
+                yield stream
         else:
             yield raw
 
@@ -170,7 +169,7 @@ def _not_nifti() -> Refused:
 def _read_exactly(stream: IO[bytes], count: int) -> bytes:
     try:
         data = stream.read(count)
-    except _BAD_STREAM as error:
+    except DAMAGED as error:
         raise _truncated() from error
     if len(data) < count:
         raise _truncated()
@@ -285,7 +284,7 @@ def _refuse_thin(shape: tuple[int, ...], affine: NDArray[np.float64]) -> None:
 
 
 def slabs(volume: Volume, *, limit: int | None = None) -> Iterator[tuple[int, int, NDArray[Any]]]:
-    """Yield the voxels of a file in its own order, a few slices at a time.
+    """Yield the voxels of a file in its own order, a few slices at a time, one step ahead of the caller.
 
     Parameters
     ----------
@@ -304,6 +303,15 @@ def slabs(volume: Volume, *, limit: int | None = None) -> Iterator[tuple[int, in
     Refused
         ``truncated`` when the file ends early or its compression is damaged.
     """
+    coming = _slabs(volume, limit)
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, coming, None)
+        while (slab := following.result()) is not None:
+            following = reader.submit(next, coming, None)
+            yield slab
+
+
+def _slabs(volume: Volume, limit: int | None) -> Iterator[tuple[int, int, NDArray[Any]]]:
     nx, ny, nz = volume.spatial_shape
     step = max(1, _SLAB_BYTES // max(1, nx * ny * volume.dtype.itemsize))
     repeats = volume.repeats if limit is None else min(limit, volume.repeats)
@@ -323,7 +331,7 @@ def _drain(stream: IO[bytes]) -> None:
     try:
         while stream.read(1 << 20):
             pass
-    except _BAD_STREAM as error:
+    except DAMAGED as error:
         raise _truncated() from error
 
 

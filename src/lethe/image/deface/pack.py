@@ -1,30 +1,28 @@
 """Gzip that gives the same bytes every time and uses every core.
 
-The stream is cut into blocks of fixed size, each compressed on its own with the last 32 KiB before it as
-dictionary and ended on a byte boundary; joined, they are one ordinary gzip member. The bytes depend on the
-data only, never on the number of threads, the clock or the file name.
+What is written is cut into blocks, each compressed on its own (`lethe.image.gzblocks`); joined, they are one
+ordinary gzip member. The bytes depend on the data and on how they are cut only, never on the number of
+threads, the clock or the file name.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import IO, Protocol
 
+from lethe.image import gzblocks
+
 _BLOCK = 1 << 20
-_WINDOW = 1 << 15
-_LEVEL = 4
-_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, unknown system
 
 
 class Sink(Protocol):
     """Anything bytes can be written to."""
 
-    def write(self, data: bytes, /) -> object:
-        """Take `data`."""
+    def write(self, data: bytes | memoryview, /) -> object:
+        """Take `data`, which may not change any more."""
         ...
 
 
@@ -42,51 +40,36 @@ class GzipWriter:
     def __init__(self, stream: IO[bytes], threads: int = 2) -> None:
         self._stream = stream
         self._pool = ThreadPoolExecutor(threads)
-        self._ahead = 2 * threads
-        self._waiting: deque[Future[bytes]] = deque()
-        self._rest = bytearray()
-        self._window = b""
+        self._ahead = 16 * threads
+        self._waiting: deque[Future[gzblocks.Block]] = deque()
         self._crc = 0
         self._length = 0
-        stream.write(_HEADER)
+        stream.write(gzblocks.beginning(b""))
 
-    def write(self, data: bytes, /) -> int:
-        """Take `data`; return its length."""
-        self._crc = zlib.crc32(data, self._crc)
-        self._length += len(data)
-        self._rest += data
-        while len(self._rest) >= _BLOCK:
-            self._submit(bytes(self._rest[:_BLOCK]))
-            del self._rest[:_BLOCK]
-        return len(data)
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Take `data`, which may not change any more; return its length in bytes."""
+        content = memoryview(data).cast("B")
+        self._crc = gzblocks.crc32(content, self._crc)
+        self._length += len(content)
+        for start in range(0, len(content), _BLOCK):
+            self._waiting.append(self._pool.submit(gzblocks.compress, content[start : start + _BLOCK]))
+            self._flush(self._ahead)
+        return len(content)
 
     def close(self) -> None:
-        """Write the last block and the check sum."""
-        self._submit(bytes(self._rest), last=True)
+        """Write the last blocks and the check sum."""
         self._flush(0)
         self._pool.shutdown()
-        self._stream.write(
-            self._crc.to_bytes(4, "little") + (self._length & 0xFFFFFFFF).to_bytes(4, "little")
-        )
+        self._stream.write(gzblocks.ending(self._crc, self._length))
 
     def abandon(self) -> None:
         """Drop what is pending; the stream is left unfinished."""
         self._waiting.clear()
         self._pool.shutdown(cancel_futures=True)
 
-    def _submit(self, block: bytes, *, last: bool = False) -> None:
-        self._waiting.append(self._pool.submit(_deflate, block, self._window, last))
-        self._window = (self._window + block)[-_WINDOW:]
-        self._flush(self._ahead)
-
     def _flush(self, keep: int) -> None:
         while len(self._waiting) > keep:
-            self._stream.write(self._waiting.popleft().result())
-
-
-def _deflate(block: bytes, window: bytes, last: bool) -> bytes:
-    maker = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zdict=window)
-    return maker.compress(block) + maker.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
+            self._stream.write(self._waiting.popleft().result().data)
 
 
 @contextmanager
