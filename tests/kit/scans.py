@@ -222,12 +222,6 @@ def floats(kind: str) -> Edit:
     return edit
 
 
-def _wide_every_second(dataset: Dataset, n: int) -> None:
-    if n % 2:
-        dataset.PixelData = dataset.pixel_array.astype("<u4").tobytes()
-        dataset.BitsAllocated = 32
-
-
 SCANS: dict[str, Writer] = {
     "enhanced, Siemens' private groups": lambda f: enhanced(f, _xa),
     "enhanced times, Siemens' private groups": lambda f: enhanced(f, _xa, times=3),
@@ -247,6 +241,9 @@ SCANS: dict[str, Writer] = {
     "interleaved echoes": interleaved(_echo),
     "volume mode": lambda f: plain(f, "CT", _toshiba),
     "enhanced and tilted": _enhanced_tilted,
+    "thin slices that tremble": thin(0.625, jittering(0.05)),
+    "tilted and rounded to tenths": thin(1.0, rounded(1), tilt=-17.0, slices=40),
+    "tilted and rounded to millimetres": thin(18.0, rounded(0), tilt=12.0),
     "overlapping slices": set_all(SliceThickness="36"),
     "pixels that are not square": set_all(PixelSpacing=["9", "4.5"]),
     "every second slice dark is bright": set_all(

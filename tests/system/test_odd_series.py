@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from kit import odd
+from kit.encodings import COPIED, LOSSY, dcmtk, rewritten
 from kit.odd import GRADIENTS, Writer
 from kit.scans import SCANS
 from lethe.errors import Refused
@@ -22,7 +23,7 @@ from lethe.image.rebuild import rebuild_series
 from unit.image_rebuild.conftest import clean, deface
 
 pytestmark = pytest.mark.system
-ARRIVE: dict[str, Writer] = {**odd.ARRIVE, **SCANS}
+ARRIVE: dict[str, Writer] = {**odd.ARRIVE, **SCANS, **COPIED}
 
 
 def volumes_of(images: list[Path]) -> list[NDArray[np.float64]]:
@@ -49,6 +50,26 @@ def test_every_value_of_an_odd_series_arrives(tmp_path: Path, name: str) -> None
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=2e-7 * float(np.abs(other).max()))
+
+
+@pytest.mark.requirement("L-13", "M-20")
+@pytest.mark.parametrize("name", sorted(LOSSY))
+def test_what_was_compressed_with_loss_arrives_as_every_decoder_reads_it(tmp_path: Path, name: str) -> None:
+    (wanted,) = LOSSY[name](tmp_path / "in")
+    conversion = convert_series(tmp_path / "in", new(tmp_path / "out"))
+    (found,) = volumes_of(conversion.images)
+    assert float(np.abs(found - wanted).max()) <= 2.0
+    assert conversion.conservation is not None
+    assert "lossy" in [finding.code for finding in conversion.conservation.findings]
+
+
+@pytest.mark.requirement("M-20")
+@pytest.mark.parametrize("name", sorted(set(COPIED) - {"no numbers, two times"}))
+def test_that_the_converter_was_given_copies_is_said(tmp_path: Path, name: str) -> None:
+    COPIED[name](tmp_path / "in")
+    report = convert_series(tmp_path / "in", new(tmp_path / "out")).conservation
+    assert report is not None
+    assert "converted-from-copies" in [finding.code for finding in report.findings]
 
 
 @pytest.mark.requirement("M-22", "M-24")
@@ -155,6 +176,74 @@ def _other_image(image_type: str) -> Writer:
     return write
 
 
+def _class(sop_class: str, modality: str) -> Writer:
+    def edit(dataset: Dataset, n: int) -> None:
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class
+        dataset.Modality = modality
+
+    return lambda folder: odd.plain(folder, "CT", edit)
+
+
+def _more(edit: Callable[[Dataset, int], object], count: int = 1) -> Writer:
+    """Add images that are edited copies of slices from the fifth on."""
+
+    def write(folder: Path) -> list[NDArray[Any]]:
+        wanted = odd.plain(folder, "CT")
+        for n in range(count):
+            dataset = pydicom.dcmread(folder / f"{n + 5:04d}.dcm")
+            dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{n + 1}"
+            dataset.InstanceNumber = 100 + n
+            edit(dataset, n)
+            dataset.save_as(folder / f"more{n}.dcm")
+        return wanted
+
+    return write
+
+
+def _other_class(sop_class: str, modality: str) -> Writer:
+    def edit(dataset: Dataset, n: int) -> None:
+        dataset.SOPClassUID, dataset.Modality = sop_class, modality
+
+    return _more(edit)
+
+
+def _between(dataset: Dataset, n: int) -> None:
+    x, y, z = (float(v) for v in dataset.ImagePositionPatient)
+    dataset.ImagePositionPatient, dataset.SliceThickness = [x, y, z + 1 + n / 9], "1"
+
+
+_thin_between, _overlapping = _more(_between, 3), _more(lambda d, n: setattr(d, "AcquisitionNumber", 2), 3)
+_same_pixels = _more(lambda d, n: setattr(d, "InstanceNumber", 5))
+
+
+def _same_uid(folder: Path) -> list[NDArray[Any]]:
+    wanted = odd.plain(folder, "CT")
+    dataset = pydicom.dcmread(folder / "0005.dcm")
+    dataset.PixelData = dataset.PixelData[::-1]
+    dataset.save_as(folder / "again.dcm")
+    return wanted
+
+
+def _announced(folder: Path) -> list[NDArray[Any]]:
+    wanted = odd.plain(folder, "CT", lambda d, n: setattr(d, "ImagesInAcquisition", 14))
+    (folder / "0014.dcm").unlink()
+    return wanted
+
+
+def _no_numbers(dataset: Dataset, n: int) -> None:
+    values = dataset.pixel_array.astype("<f4")
+    values[0, 0] = np.nan
+    dataset.FloatPixelData, dataset.BitsAllocated = values.tobytes(), 32
+    for gone in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
+        dataset.pop(gone)
+
+
+def _renamed_syntax(path: Path) -> None:
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.201"  # HTJ2K
+    dataset.save_as(path)
+
+
 def _less_at_the_end(folder: Path) -> list[NDArray[Any]]:
     wanted = odd.several(folder, odd.position_in_time)
     sorted(folder.iterdir())[-1].unlink()
@@ -188,7 +277,32 @@ NOT_CONVERTED: dict[str, tuple[Writer, str]] = {
         "bad-orientation",
     ),
     "negative pixel size": (_plain(lambda d, n: setattr(d, "PixelSpacing", [-1, 1])), "no-geometry"),
-    "numbers in pairs": (_plain(lambda d, n: setattr(d, "InstanceNumber", n // 2 + 1)), "repeated-numbers"),
+    "one number twice": (
+        _plain(lambda d, n: setattr(d, "InstanceNumber", n + (n != 5))),
+        "repeated-numbers",
+    ),
+    "JPEG of twelve bits with loss": (rewritten(dcmtk("dcmcjpeg", "+ee")), "pixel-compression"),
+    "a compression that no reader here knows": (
+        rewritten(_renamed_syntax, odd.ARRIVE["JPEG 2000"]),
+        "pixel-compression",
+    ),
+    "floats that are no numbers": (_plain(_no_numbers), "not-finite"),
+    "a report among the slices": (_other_class("1.2.840.10008.5.1.4.1.1.88.67", "SR"), "mixed-objects"),
+    "a capture among the slices": (_other_class("1.2.840.10008.5.1.4.1.1.7", "CT"), "mixed-objects"),
+    "thick and thin slices": (_thin_between, "uneven-spacing"),
+    "two blocks that overlap": (_overlapping, "doubled-slices"),
+    "two volumes that differ in nothing": (
+        lambda f: odd.several(f, lambda d, t: None, "CT"),
+        "doubled-slices",
+    ),
+    "two objects of one name": (_same_uid, "doubled-instance"),
+    "one image under two names": (_same_pixels, "doubled-slices"),
+    "one slice less than announced": (_announced, "missing-slices"),
+    "positron emission": (_class("1.2.840.10008.5.1.4.1.1.128", "PT"), "emission"),
+    "nuclear medicine": (_class("1.2.840.10008.5.1.4.1.1.20", "NM"), "emission"),
+    "a cone beam volume": (_class("1.2.840.10008.5.1.4.1.1.13.1.1", "XA"), "angiography-volume"),
+    "breast tomosynthesis": (_class("1.2.840.10008.5.1.4.1.1.13.1.3", "MG"), "no-head-modality"),
+    "a map": (_class("1.2.840.10008.5.1.4.1.1.30", "MR"), "unknown"),
     "a decimal comma": (
         _plain(lambda d, n: d.add_new(0x00281053, "LO", "1,5")),
         "corrupt-instance",

@@ -15,7 +15,6 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
     RLELossless,
@@ -248,14 +247,11 @@ def _float_pixels(dataset: Dataset, n: int) -> None:
 
 
 REFUSED: dict[str, tuple[Edit | None, Callable[[Path], None] | None, set[str]]] = {
-    "no image numbers": (_set(InstanceNumber=None), None, {"slices-lost"}),
-    "the same image number": (_set(InstanceNumber=1), None, {"repeated-numbers"}),
     "more pixels than described": (
         lambda d, n: setattr(d, "PixelData", d.PixelData * 2) if n == 3 else None,
         None,
         {"corrupt-pixels"},
     ),
-    "deflated": (None, _encoded(DeflatedExplicitVRLittleEndian), {"converter-failed"}),
     "lossy JPEG of twelve bits": (None, _jpeg("+ee"), {"pixel-compression"}),
     "no orientation": (_set(ImageOrientationPatient=None), None, {"no-geometry"}),
     "no pixel size": (_set(PixelSpacing=None), None, {"no-geometry"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from lethe.cli._output import Output, Printed, show_facts
+from lethe.cli._target import target_folder, tidy, words_for_the_disk
 from lethe.errors import Misconfigured, Refused
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def convert(
     from lethe.image.lane import project_rules
 
     table = project_rules(rules) if rules else None
-    with _target(out, dry_run=dry_run) as folder, _busy("converting and checking"):
+    with target_folder(out, dry_run=dry_run) as folder, _busy("converting and checking"):
         result = convert_series(dicom, folder, rules=table)
     facts: dict[str, object] = {**result.lane.as_dict(), "files": [path.name for path in result.files]}
     if result.conservation is not None:
@@ -90,22 +91,31 @@ def deface(
     with tempfile.TemporaryDirectory(prefix="lethe-") as thrown_away:
         if dry_run:
             target, mask_out, pictures, report = Path(thrown_away) / target.name, None, None, None
-        if source.is_dir():
-            images = images_of_folder(
-                source,
-                target,
-                same_frame=same_frame,
-                modality=modality,
-                masks=mask_out,
-                pictures=pictures,
-                reports=report,
-            )
-            _deface_session(images, output)
-            return
-        with _busy("de-facing"):
-            outcome = deface_file(
-                source, target, modality=modality, mask=mask_out, pictures=pictures, report=report
-            )
+        with words_for_the_disk(target.parent):
+            if source.is_dir():
+                images = images_of_folder(
+                    source,
+                    target,
+                    same_frame=same_frame,
+                    modality=modality,
+                    masks=mask_out,
+                    pictures=pictures,
+                    reports=report,
+                )
+                _deface_session(images, output)
+                return
+            results = (target, mask_out, pictures, report)
+            tidy(*results)
+            try:
+                with _busy("de-facing"):
+                    outcome = deface_file(
+                        source, target, modality=modality, mask=mask_out, pictures=pictures, report=report
+                    )
+            except Refused:
+                _withdraw(target, mask_out)
+                raise
+            if outcome.verdict == "fail":
+                _withdraw(target, mask_out)
     show_facts(_told(outcome.as_dict(), output), output)
     if outcome.verdict == "fail":
         raise Refused(
@@ -113,6 +123,13 @@ def deface(
             "De-facing could not be trusted; nothing was written.",
             remedy="Look at the reasons above; a person must decide.",
         )
+
+
+def _withdraw(*outputs: Path | None) -> None:
+    """Remove what an earlier run wrote under these names: it must not pass for a result of this one."""
+    for output in outputs:
+        if output is not None:
+            output.unlink(missing_ok=True)
 
 
 def _told(report: dict[str, Any], output: Output) -> dict[str, Any]:
@@ -139,11 +156,16 @@ def _deface_session(images: Sequence[SessionImage], output: Output) -> None:
 
     from lethe.image.deface import deface_session
 
+    for image in images:
+        tidy(image.target, image.mask, image.pictures, image.report)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("de-facing", total=2 * len(images))
         results = deface_session(images, progress=lambda: progress.advance(task))
+    failed = [result for result in results if result.report is None or result.report.verdict == "fail"]
+    for result in failed:
+        _withdraw(result.image.target, result.image.mask)
     show_facts({result.image.source.name: _told(result.as_dict(), output) for result in results}, output)
-    if any(result.report is None or result.report.verdict == "fail" for result in results):
+    if failed:
         raise Refused(
             "deface-failed",
             "Not every image could be de-faced; nothing was written for those.",
@@ -166,7 +188,7 @@ def rebuild(
     found = nifti_files(images)
     with _busy("rebuilding and reading again"):
         clearance = cleared(found, qc)
-        with _target(out, dry_run=dry_run) as folder:
+        with target_folder(out, dry_run=dry_run) as folder:
             rebuilt = rebuild_series(dicom, found, folder, method=clearance.method, masks=clearance.masks)
     show_facts({"verdict": clearance.verdict, **rebuilt.as_dict()}, output)
 
@@ -181,34 +203,13 @@ def check(
     from lethe.files import write_bytes
     from lethe.quality.series import check_series
 
-    report = check_series(dicom)
+    with _busy("checking"):
+        report = check_series(dicom)
     if sheet is not None and report.sheet is not None:
-        write_bytes(sheet, report.sheet)
+        tidy(sheet)
+        with words_for_the_disk(sheet.parent):
+            write_bytes(sheet, report.sheet)
     show_facts(report.as_dict(), output)
-
-
-@contextmanager
-def _target(out: Path, *, dry_run: bool) -> Iterator[Path]:
-    """Give an empty folder: `out`, gone again if the work fails, or one that does not outlive a dry run."""
-    if dry_run:
-        with tempfile.TemporaryDirectory(prefix="lethe-") as name:
-            yield Path(name)
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise Misconfigured(
-            "output-not-empty",
-            "The output folder is not empty, or no folder.",
-            remedy="Name a new or an empty folder, so that results of two runs never mix.",
-        )
-    new = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        yield out
-    finally:
-        # What holds nothing after the work was refused, or forbidden by the lane, was made in vain.
-        for folder in new:
-            with suppress(OSError):
-                folder.rmdir()
 
 
 @contextmanager

@@ -76,6 +76,7 @@ COMMAND = Command(
         "lethe.image.mosaic",
         "lethe.image.pixels",
         "lethe.image.series",
+        "lethe.image.numbering",
         "lethe.image.stack",
     ),
 )

@@ -98,7 +98,7 @@ def _work(
 ) -> str:
     staging = work / "out"
     staging.mkdir()
-    with _temporary_files_in(work / "tmp"):
+    with temporary_files_in(work / "tmp"):
         further = {name: folder for name, folder in inputs.items() if name}
         done = perform(command, Job(inputs[""], staging, options, say, further, environment))
     order = [entry.folder for entry in command.outputs if (staging / entry.folder).is_dir()]
@@ -125,7 +125,7 @@ def perform(command: Command, job: Job) -> Done:
 
 
 @contextlib.contextmanager
-def _temporary_files_in(folder: Path) -> Iterator[None]:
+def temporary_files_in(folder: Path) -> Iterator[None]:
     """Let libraries put temporary files on the output's disk: /tmp may be a small memory disk."""
     before = (tempfile.tempdir, os.environ.get("TMPDIR"))
     folder.mkdir()

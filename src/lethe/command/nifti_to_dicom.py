@@ -62,6 +62,7 @@ COMMAND = Command(
         "lethe.image.frames",
         "lethe.image.pixels",
         "lethe.image.series",
+        "lethe.image.numbering",
         "lethe.image.stack",
     ),
 )

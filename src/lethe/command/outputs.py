@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lethe.errors import Misconfigured
-from lethe.files import sync_folder
+from lethe.files import sync_folder, write_json
 
 PREFIX = ".lethe-work-"
 """Work folders in the output mount begin like this. They lie outside the declared output paths, so that
 not even one left by a power cut could be uploaded."""
+_JOURNAL = "placing.json"
+_TRIES, _PAUSE_SECONDS = 20, 0.1
 
 
 @contextlib.contextmanager
@@ -93,9 +97,32 @@ def _not_writable() -> Misconfigured:
 
 
 def clear(output: Path) -> None:
-    """Remove work folders that a killed run left in `output`."""
+    """Remove what a killed run left in `output`: its work folder, and what it had begun to put in place."""
     for leftover in output.glob(f"{PREFIX}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        for name in _begun(leftover / _JOURNAL):
+            _remove(output / name)
+        _remove(leftover)
+
+
+def _begun(journal: Path) -> list[str]:
+    """Return the names that were to be put in place; none if that had not begun."""
+    try:
+        names = json.loads(journal.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if name == Path(name).name]
+
+
+def _remove(path: Path) -> None:
+    # A program that outlived the killed one may still write into its folder for a moment.
+    for _ in range(_TRIES):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        if not path.exists():
+            return
+        time.sleep(_PAUSE_SECONDS)
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -109,12 +136,14 @@ def place(staging: Path, output: Path, order: Sequence[str]) -> None:
     Parameters
     ----------
     staging, output : Path
-        Folders on one file system.
+        Folders on one file system; `staging` lies in the work folder of `output`.
     order : sequence of str
-        Names of the folders that exist in `staging`, the one with provenance last.
+        Names of what exists in `staging`, provenance last.
     """
     for path in files_below(staging):
         _sync(path)
+    # Whoever finds the work folder later knows what to take back.
+    write_json(staging.parent / _JOURNAL, list(order))
     moved: list[str] = []
     try:
         for name in order:

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.errors import Refused
+from lethe.image.findings import Finding
 from lethe.image.frames import Frame
 from lethe.image.layout import RAS, Lattice, layout_of
 from lethe.image.nifti import Nifti
-from lethe.image.stack import EVIDENCE, Finding, Stack, time_key
+from lethe.image.stack import EVIDENCE, Stack, time_key
 
 _PRIVATE = Finding("private-scaling", "The values are those of the scanner's private scaling.", fatal=False)
 _REMEDY = "The series stays DICOM; report the case with the kind of scanner."
@@ -124,7 +125,7 @@ def stack_affine(stack: Stack, image: Nifti) -> NDArray[np.float64]:
         layout.column_axis: RAS * direction[:3] * spacing[1],
         layout.row_axis: RAS * direction[3:] * spacing[0],
     }
-    origin = RAS * np.array(frame.position)
+    origin = RAS * stack.origin
     affine = np.eye(4)
     flips = {layout.column_axis: layout.flip_columns, layout.row_axis: layout.flip_rows}
     for axis, way in ways.items():
@@ -136,6 +137,13 @@ def stack_affine(stack: Stack, image: Nifti) -> NDArray[np.float64]:
     affine[:3, layout.slice_axis] = -way if downwards else way
     affine[:3, 3] = origin + (way * (len(stack.groups) - 1) if downwards else 0)
     return affine
+
+
+def misplacement(stack: Stack, image: Nifti, affine: NDArray[np.float64]) -> float:
+    """Return the largest distance in mm of a plane from its place in an image; infinite outside of it."""
+    lattice = Lattice(affine, image.voxels.shape, stack.groups[0][0])
+    places = [lattice.place(group[0]) for group in stack.groups]
+    return max(float("inf") if place is None else place.miss_mm for place in places)
 
 
 def compare(
@@ -269,7 +277,7 @@ class _Board:
         self.name = name
         self._image = image
         self._lattice = Lattice(affine, image.voxels.shape, stack.groups[0][0])
-        self._allowed = max(0.05, 0.03 * stack.spacing_mm)
+        self._allowed = stack.tolerance_mm
         self._worst = 0.0
         # Which scaling the values can have: the same for all slices of an image.
         self._scalings = {"standard", "precise"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +16,16 @@ from typing import Any
 from lethe.errors import Misconfigured, Refused
 from lethe.files import sync_folder, write_bytes, write_json
 from lethe.image import nifti
-from lethe.image.conserve import ConservationReport, ImageReport, compare, stack_affine
+from lethe.image.conserve import (
+    ConservationReport,
+    ImageReport,
+    compare,
+    misplacement,
+    stack_affine,
+)
 from lethe.image.converter import HeadStart, Raw
+from lethe.image.copies import COPIED, HELPED, plain_copies
+from lethe.image.findings import Finding
 from lethe.image.frames import Instance, dicom_files
 from lethe.image.gradients import gradient_tables
 from lethe.image.lane import Lane, LaneDecision, Rule, decide
@@ -24,7 +34,7 @@ from lethe.image.pixels import Planes
 from lethe.image.reorder import MIXED_UP, REORDERED, put_in_order
 from lethe.image.series import evidence_of, read_series
 from lethe.image.sidecar import filtered
-from lethe.image.stack import Finding, Stack, analyse
+from lethe.image.stack import Stack, analyse
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +110,7 @@ def _convert_files(
     stack = analyse(instances)
     if stack.fatal:
         first = stack.fatal[0]
-        raise Refused(
-            first.code, first.sentence, remedy="Send the complete series again, or keep it as DICOM."
-        )
+        raise Refused(first.code, first.sentence, remedy=first.remedy)
     # On the disk of the results, so that they are renamed into place, not copied.
     with tempfile.TemporaryDirectory(prefix=".lethe-", dir=out) as ready:
         return _convert(instances, stack, lane, start, Path(ready))
@@ -122,24 +130,52 @@ def _convert(
         any(instance.modality == "CT" for instance in ordered)
         or len({(frame.component, frame.kind) for frame in stack.groups[0]}) > 1
     )
-    run = start.run([i.path for i in ordered], private_scaling=private, apart=apart)
+    options = {"private_scaling": private, "apart": apart}
     planes = Planes(instances)
     with Packer(stack, planes, ready) as packer:
-        try:
-            raws = run.images()
-        except Refused:
-            packer.read_all()  # what is wrong with the pixels tells more than that the converter failed
-            raise
-        packer.use_both_cores()
-        check = partial(_checked, stack=stack, lane=lane, planes=planes, packer=packer, ready=ready)
-        try:
-            return check(raws, instances=len(instances))
-        except Refused as refusal:
-            if refusal.code in MIXED_UP:
-                raws = put_in_order(raws, stack, planes, start.folder(), apart=apart)
-            if refusal.code not in MIXED_UP or not raws:
+        check = partial(
+            _checked,
+            stack=stack,
+            lane=lane,
+            planes=planes,
+            packer=packer,
+            ready=ready,
+            instances=len(instances),
+        )
+
+        def attempt(files: list[Path], remarks: list[Finding]) -> Conversion:
+            run = start.run(files, **options)
+            try:
+                raws = run.images()
+            except Refused:
+                packer.read_all()  # what is wrong with the pixels tells more than that the converter failed
                 raise
-            return check(raws, instances=len(instances), remarks=[REORDERED])
+            packer.use_both_cores()
+            try:
+                return check(raws, remarks=remarks)
+            except Refused as refusal:
+                if refusal.code in MIXED_UP:
+                    raws = put_in_order(raws, stack, planes, start.folder(), apart=apart)
+                if refusal.code not in MIXED_UP or not raws:
+                    raise
+                return check(raws, remarks=[*remarks, REORDERED])
+
+        try:
+            return attempt([i.path for i in ordered], [])
+        except Refused as refusal:
+            for decode in (False, True) if refusal.code in HELPED else ():
+                copies = plain_copies(stack, instances, planes, _empty(ready / "copies"), decode=decode)
+                with suppress(Refused):
+                    if copies:
+                        return attempt(copies, [COPIED])
+            raise
+
+
+def _empty(folder: Path) -> Path:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    return folder
 
 
 def _checked(
@@ -155,17 +191,18 @@ def _checked(
 ) -> Conversion:
     raws = dict(zip(_names(len(found)), found, strict=True))
     images = {name: nifti.read(raw.nifti) for name, raw in raws.items()}
-    affines = {name: image.affine for name, image in images.items()}
     sheared = any(finding.code == "gantry-tilt" for finding in stack.findings)
-    if sheared:
-        affines = {name: stack_affine(stack, image) for name, image in images.items()}
+    # The converter goes by two positions; where these are a little off the line, all of them tell more.
+    off = max(misplacement(stack, image, image.affine) for image in images.values())
+    own = sheared or stack.tolerance_mm / 2 < off <= 4 * stack.tolerance_mm
+    affines = {name: stack_affine(stack, image) if own else image.affine for name, image in images.items()}
     with ThreadPoolExecutor(1) as writer:
         # Written while the comparison runs; thrown away with the folder if that finds a loss.
         sums = {
             name: writer.submit(
                 packer.write,
                 ready / name,
-                nifti.clean_head(image, affines[name] if sheared else None),
+                nifti.clean_head(image, affines[name] if own else None),
                 image.voxels,
             )
             for name, image in images.items()

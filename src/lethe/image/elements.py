@@ -82,6 +82,7 @@ _DICTIONARY = """
 00280301 BurnedInAnnotation CS
 00281052 RescaleIntercept DS
 00281053 RescaleSlope DS
+00282110 LossyImageCompression CS
 00283000 ModalityLUTSequence SQ
 00289110 PixelMeasuresSequence SQ
 00289145 PixelValueTransformationSequence SQ

@@ -19,6 +19,8 @@ from lethe.image.values import Vector, clock, number, vector, whole, word, words
 
 # What a damaged file makes the reader raise; each means: this file is not a whole DICOM object.
 UNREADABLE = (EOFError, OSError, ValueError, TypeError, struct.error)
+# JPEG of 8 and 12 bits, JPEG-LS near-lossless; others tell it in LossyImageCompression alone.
+_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 81))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Instance:
 
     `lookup` is whether a table, not a line, turns stored values into physical ones. `rows` and `columns` are
     those of the stored images, `mosaic` is the number of tiles in one; the frames of a mosaic are its tiles.
+    `lossy` is whether pixels were compressed with loss, now or before.
     """
 
     path: Path
@@ -111,6 +114,7 @@ class Instance:
     rows: int = 0
     columns: int = 0
     mosaic: int = 0
+    lossy: bool = False
 
 
 def read_instance(path: Path) -> Instance:
@@ -199,6 +203,7 @@ def _instance(path: Path, dataset: Header) -> Instance:
         rows=whole(dataset, "Rows") or 0,
         columns=whole(dataset, "Columns") or 0,
         mosaic=len(tiles),
+        lossy=word(dataset, "LossyImageCompression") == "01" or dataset.transfer_syntax in _LOSSY,
     )
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.image.findings import Finding
 from lethe.image.frames import Frame
 from lethe.image.layout import RAS
-from lethe.image.stack import Finding
 
 FROM_HEADERS = Finding(
     "gradients-from-headers",

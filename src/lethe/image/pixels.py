@@ -144,12 +144,47 @@ def _decoded(instance: Instance) -> NDArray[Any]:
     with quiet_reading():
         try:
             dataset = pydicom.dcmread(instance.path)
-            return _pixel_array(dataset).reshape(shape)
+            values = _pixel_array(dataset).reshape(shape)
         except UNREADABLE as error:
             raise _corrupt() from error
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise Refused(
+            "not-finite",
+            "The pixels hold values that are not numbers.",
+            remedy="Let the sender store a number where nothing was measured, such as PixelPaddingValue.",
+        )
+    return values
 
 
-def _pixel_array(dataset: Dataset) -> NDArray[Any]:
+def readings(instance: Instance) -> list[NDArray[Any]] | None:
+    """Return the stored values of one object as each decoder that knows its compression reads them.
+
+    Returns
+    -------
+    list of NDArray or None
+        None when no decoder is needed: the file is compressed as a whole, or the pixels are encoded by runs.
+    """
+    import pydicom
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import UID, RLELossless
+
+    from lethe.image.quiet import UNREADABLE, quiet_reading
+
+    syntax = UID(instance.transfer_syntax)
+    if not syntax.is_encapsulated or syntax == RLELossless:
+        return None
+    found = []
+    with quiet_reading():
+        dataset = pydicom.dcmread(instance.path)
+        for name in get_decoder(syntax).available_plugins:
+            try:
+                found.append(_pixel_array(dataset, name))
+            except (Refused, *UNREADABLE):  # a decoder that does not know this kind is no witness
+                continue
+    return found
+
+
+def _pixel_array(dataset: Dataset, plugin: str = "") -> NDArray[Any]:
     from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID
 
@@ -174,14 +209,15 @@ def _pixel_array(dataset: Dataset) -> NDArray[Any]:
         )
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     try:
-        values = pixel_array(dataset)
+        values = pixel_array(dataset, decoding_plugin=plugin)
     except UNREADABLE as error:
         if not syntax.is_compressed:
             raise
         raise Refused(
             "pixel-compression",
             f"Pixels stored as '{syntax.name}' cannot be decoded here, or are damaged.",
-            remedy="Let the sender decompress the series.",
+            remedy="Fetch the series again as Explicit VR Little Endian, which its archive can send; or "
+            "decompress the files, JPEG of twelve bits with dcmdjpeg of DCMTK.",
         ) from error
     return _used_bits(values, int(dataset.get("BitsStored", values.dtype.itemsize * 8)))
 

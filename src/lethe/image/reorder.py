@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from lethe.image import nifti
 from lethe.image.converter import Raw
+from lethe.image.findings import Finding
 from lethe.image.frames import Frame
 from lethe.image.gzblocks import crc32
 from lethe.image.layout import RAS
 from lethe.image.nifti import Nifti
 from lethe.image.pixels import Planes
-from lethe.image.stack import Finding, Stack
+from lethe.image.stack import Stack
 
 MIXED_UP = frozenset({"geometry-changed", "split-series", "time-order", "voxels-changed"})
 """Codes of refusals that disorder leads to."""
@@ -102,5 +103,5 @@ def _affine(stack: Stack) -> NDArray[np.float64]:
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = RAS * direction[:3] * spacing[1], -down
     affine[:3, 2] = RAS * stack.step
-    affine[:3, 3] = RAS * np.array(frame.position) + down * (frame.rows - 1)
+    affine[:3, 3] = RAS * stack.origin + down * (frame.rows - 1)
     return affine

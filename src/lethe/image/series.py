@@ -15,7 +15,7 @@ from lethe.errors import Refused
 from lethe.image.frames import Frame, Instance, read_instances
 from lethe.image.sopclasses import sop_class_name
 
-_MERGE_MM = 0.01
+_MERGE_MM = 0.05
 # SliceLocation runs along the table, which a tilted gantry lengthens.
 _FURTHER, _FURTHER_MM = 1.5, 10.0
 _SHORTEST = 0.5  # normal of a plane; 1 if it is one
@@ -173,7 +173,7 @@ def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
 def positions_of(frames: Sequence[Frame]) -> list[list[Frame]]:
     """Group frames by their place along the slice normal, lowest first.
 
-    Frames without plane geometry are left out; planes within 0.01 mm of each other are one position.
+    Frames without plane geometry are left out; planes within 0.05 mm of each other are one position.
     """
     placed = [(along_normal(frame), frame) for frame in frames if frame.position and frame.orientation]
     placed.sort(key=lambda pair: pair[0])

@@ -12,13 +12,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.image.findings import Finding
 from lethe.image.frames import Frame, Instance
+from lethe.image.numbering import numbering
 from lethe.image.series import along_normal, positions_of
 
 # Positions are written with a few decimals and come from a moving table: real series scatter by some
 # hundredths of a millimetre. Beyond these bounds a NIfTI affine would misplace a slice.
 _PLACE_MM = 0.05
 _PLACE_PART = 0.03
+# Some archives round positions to tenths, or to whole millimetres; that much of a slice's distance they may.
+_ROUNDED = ((1.0, 0.87), (0.1, 0.087))
+_ROUNDED_PART = 0.1
 _TILT_DEGREES = 0.05
 # What can tell frames at one position apart, for reasons of acquisition.
 EVIDENCE = (
@@ -39,19 +44,6 @@ _OF_VOLUMES = ("temporal", "echo", "component", "b_value")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A named irregularity; `fatal` ones forbid a NIfTI."""
-
-    code: str
-    sentence: str
-    fatal: bool = True
-
-    def as_dict(self) -> dict[str, str | bool]:
-        """Return the finding for reports."""
-        return {"code": self.code, "sentence": self.sentence, "fatal": self.fatal}
-
-
-@dataclass(frozen=True, slots=True)
 class Stack:
     """The planes of a series in order.
 
@@ -61,8 +53,9 @@ class Stack:
         Frames of each slice position, lowest along the normal first; inside a position in order of time.
     spacing_mm : float
         Distance between neighbouring slices along the normal; 0 for one slice.
-    step : NDArray, shape (3,)
-        Way from one slice to the next in LPS mm, which the normal is not when the gantry was tilted.
+    origin, step : NDArray, shape (3,)
+        Where the first slice lies and the way from one slice to the next, in LPS mm: the straight line that
+        fits all positions best. The way is not the normal when the gantry was tilted.
     tilt_degrees : float
         Angle between the normal and `step`.
     findings : list of Finding
@@ -71,9 +64,12 @@ class Stack:
 
     groups: list[list[Frame]]
     spacing_mm: float
+    origin: NDArray[np.float64]
     step: NDArray[np.float64]
     tilt_degrees: float
     findings: list[Finding] = field(default_factory=list)
+    tolerance_mm: float = 2 * _PLACE_MM
+    """How far a slice may lie from the line."""
 
     @property
     def fatal(self) -> list[Finding]:
@@ -96,19 +92,30 @@ def analyse(instances: Sequence[Instance]) -> Stack:
     frames = [frame for instance in instances for frame in instance.frames]
     findings = _sameness(instances, frames)
     if any(f.code in ("no-geometry", "mixed-orientation", "mosaic") for f in findings):
-        return Stack([], 0.0, np.zeros(3), 0.0, findings)
+        return Stack([], 0.0, np.zeros(3), np.zeros(3), 0.0, findings)
     groups = [sorted(group, key=time_key) for group in positions_of(frames)]
     places = np.array([along_normal(group[0]) for group in groups])
     findings += _counts(groups)
-    findings += _gaps(places, instances)
-    step, tilt, scatter = _way(groups)
     spacing = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
-    if not any(f.code in ("missing-slices", "uneven-spacing") for f in findings):
-        findings += _straightness(spacing, scatter)
-    if abs(tilt) > _TILT_DEGREES:
+    place = max(_PLACE_MM, _PLACE_PART * spacing, min(_rounding(frames), _ROUNDED_PART * spacing))
+    findings += _gaps(places, instances, place)
+    line = _line(groups)
+    tolerance = max(2 * _PLACE_MM, place)
+    if line.scatter > tolerance and not any(f.code in ("missing-slices", "uneven-spacing") for f in findings):
+        findings.append(
+            Finding(
+                "uneven-positions",
+                "The slices do not lie on one straight line.",
+                remedy="Send the series as the scanner stored it, each scan as a series of its own.",
+            )
+        )
+    # What is within the scatter of the positions is no tilt.
+    leaning = np.sin(np.radians(line.tilt)) * np.linalg.norm(line.step) * (len(groups) - 1)
+    if line.tilt > _TILT_DEGREES and leaning > tolerance:
         findings.append(Finding("gantry-tilt", "The slices were taken with a tilted gantry.", fatal=False))
-    findings += _numbering(groups, instances, spacing)
-    return Stack(groups, spacing, step, tilt, findings)
+    thickness = instances[0].thickness or spacing
+    findings += numbering(groups, instances, apart=spacing > 1.5 * thickness)
+    return Stack(groups, spacing, line.origin, line.step, line.tilt, findings, tolerance)
 
 
 def time_key(frame: Frame) -> tuple[object, ...]:
@@ -135,36 +142,101 @@ def evidence_key(frame: Frame) -> tuple[object, ...]:
 
 def _sameness(instances: Sequence[Instance], frames: Sequence[Frame]) -> list[Finding]:
     findings = []
+    if any(instance.lossy for instance in instances):
+        findings.append(
+            Finding(
+                "lossy",
+                "Pixels were compressed with loss before they came here; small values in them may be untrue.",
+                fatal=False,
+            )
+        )
     mosaics = [instance for instance in instances if "MOSAIC" in instance.image_type]
     if not all(instance.mosaic for instance in mosaics):
         findings.append(
-            Finding("mosaic", "The slices are tiles of mosaic images, and the header does not place them.")
+            Finding(
+                "mosaic",
+                "The slices are tiles of mosaic images, and the header does not place them.",
+                remedy="Send the series with Siemens' private CSA header, or as an enhanced object.",
+            )
         )
     elif mosaics and len({instance.mosaic for instance in instances}) > 1:
-        findings.append(Finding("mosaic", "Mosaic images of the series have different numbers of tiles."))
+        findings.append(
+            Finding(
+                "mosaic",
+                "Mosaic images of the series have different numbers of tiles.",
+                remedy="Make a series of those with one number of tiles.",
+            )
+        )
     uids = Counter(instance.sop_uid for instance in instances)
     if max(uids.values()) > 1:
-        findings.append(Finding("doubled-instance", "An object is there twice."))
+        findings.append(
+            Finding(
+                "doubled-instance",
+                "An object is there twice.",
+                remedy="Remove the second copy; if the two differ, ask the sender which is true.",
+            )
+        )
     if any(i.enhanced and i.declared_frames != len(i.frames) for i in instances):
-        findings.append(Finding("frame-count", "An object describes fewer or more frames than it announces."))
+        findings.append(
+            Finding(
+                "frame-count",
+                "An object describes fewer or more frames than it announces.",
+                remedy="Send the object again; it was cut or changed on the way.",
+            )
+        )
     if any(instance.lookup for instance in instances):
         findings.append(
-            Finding("modality-lut", "A table, not a line, turns stored values into physical ones.")
+            Finding(
+                "modality-lut",
+                "A table, not a line, turns stored values into physical ones.",
+                remedy="Ask the sender for the images with RescaleSlope and RescaleIntercept.",
+            )
         )
     if any(
         not frame.position or not frame.orientation or not frame.spacing or min(frame.spacing) <= 0
         for frame in frames
     ):
-        findings.append(Finding("no-geometry", "A slice does not say where it lies."))
+        findings.append(
+            Finding(
+                "no-geometry",
+                "A slice does not say where it lies.",
+                remedy="Send the series with position, orientation and pixel size in every image; leave out "
+                "what is no slice, such as a report page.",
+            )
+        )
         return findings
     if len({(f.rows, f.columns) for f in frames}) > 1:
-        findings.append(Finding("mixed-sizes", "Slices have different numbers of rows or columns."))
+        findings.append(
+            Finding(
+                "mixed-sizes",
+                "Slices have different numbers of rows or columns.",
+                remedy="Make a series of the images of each size.",
+            )
+        )
     if _spread([f.spacing for f in frames]) > 1e-4:
-        findings.append(Finding("mixed-pixel-sizes", "Slices have different pixel sizes."))
+        findings.append(
+            Finding(
+                "mixed-pixel-sizes",
+                "Slices have different pixel sizes.",
+                remedy="Make a series of the images of each pixel size.",
+            )
+        )
     if _spread([f.orientation for f in frames]) > 1e-3:
-        findings.append(Finding("mixed-orientation", "Slices are not parallel to each other."))
+        findings.append(
+            Finding(
+                "mixed-orientation",
+                "Slices are not parallel to each other.",
+                remedy="Make a series of the slices of each orientation.",
+            )
+        )
     if _skewed(frames[0]):
-        findings.append(Finding("bad-orientation", "Rows and columns are not at right angles."))
+        findings.append(
+            Finding(
+                "bad-orientation",
+                "Rows and columns are not at right angles.",
+                remedy="Send the series with ImageOrientationPatient as the scanner wrote it.",
+            )
+        )
     return findings
 
 
@@ -187,20 +259,45 @@ def _counts(groups: Sequence[Sequence[Frame]]) -> list[Finding]:
         usual = counts.most_common(1)[0][0]
         if any(count > usual for count in counts):
             findings.append(
-                Finding("doubled-slices", "Some slice positions hold more images than the others.")
+                Finding(
+                    "doubled-slices",
+                    "Some slice positions hold more images than the others.",
+                    remedy="Keep each image once; make a series of each scan or reconstruction.",
+                )
             )
         if any(count < usual for count in counts):
             findings.append(
-                Finding("missing-slices", "Some slice positions hold fewer images than the others.")
+                Finding(
+                    "missing-slices",
+                    "Some slice positions hold fewer images than the others.",
+                    remedy="Send the complete series again, all time points of it.",
+                )
             )
     elif any(_spoken(group, name) != _spoken(groups[0], name) for name in _OF_VOLUMES for group in groups):
-        findings.append(Finding("mixed-times", "Slice positions do not hold the same time points or echoes."))
+        findings.append(
+            Finding(
+                "mixed-times",
+                "Slice positions do not hold the same time points or echoes.",
+                remedy="Make a series of each time point, or send the complete series again.",
+            )
+        )
     elif any(len({evidence_key(frame) for frame in group}) < len(group) for group in groups):
         findings.append(
-            Finding("doubled-slices", "Images at one position differ in nothing that was acquired.")
+            Finding(
+                "doubled-slices",
+                "Images at one position differ in nothing that was acquired.",
+                remedy="Make a series of each time point or reconstruction, or keep in the headers what "
+                "tells them apart, such as AcquisitionNumber.",
+            )
         )
     if len(groups) < 2:
-        findings.append(Finding("one-slice", "The series holds a single slice position, not a volume."))
+        findings.append(
+            Finding(
+                "one-slice",
+                "The series holds a single slice position, not a volume.",
+                remedy="Send the complete series; a single image stays DICOM.",
+            )
+        )
     return findings
 
 
@@ -209,128 +306,72 @@ def _spoken(group: Sequence[Frame], name: str) -> Counter[object]:
     return Counter(getattr(frame, name) for frame in group)
 
 
-def _gaps(places: NDArray[np.float64], instances: Sequence[Instance]) -> list[Finding]:
+def _rounding(frames: Sequence[Frame]) -> float:
+    """Return how far rounding alone may have moved a position: half a unit along each axis."""
+    places = np.array([frame.position for frame in frames], float)
+    for unit, most in _ROUNDED:
+        if np.allclose(places / unit, np.rint(places / unit), rtol=0, atol=1e-6):
+            return most
+    return 0.0
+
+
+def _gaps(places: NDArray[np.float64], instances: Sequence[Instance], allowed: float) -> list[Finding]:
     if len(places) < 2:
         return []
     distances = np.diff(places)
     usual = float(np.median(distances)) if len(distances) > 3 else float(distances.min())
-    allowed = max(_PLACE_MM, _PLACE_PART * usual)
     odd = distances[np.abs(distances - usual) > 2 * allowed]
     between = instances[0].between
     if not len(odd):
         # Evenly thinned series: the header still tells the distance that was planned.
         if between and usual > 1.5 * abs(between) and (instances[0].thickness or 0) < 0.75 * usual:
-            return [Finding("missing-slices", "Slices lie further apart than the header says.")]
+            return [
+                Finding(
+                    "missing-slices",
+                    "Slices lie further apart than the header says.",
+                    remedy="Send the complete series again.",
+                )
+            ]
         return []
     multiples = odd / usual
     if np.all(np.abs(multiples - np.rint(multiples)) * usual <= 2 * allowed) and np.all(multiples > 1.5):
-        return [Finding("missing-slices", f"{len(odd)} gaps between slices show that images are missing.")]
-    return [Finding("uneven-spacing", "The distance between slices changes within the series.")]
+        return [
+            Finding(
+                "missing-slices",
+                f"{len(odd)} gaps between slices show that images are missing.",
+                remedy="Send the complete series again.",
+            )
+        ]
+    return [
+        Finding(
+            "uneven-spacing",
+            "The distance between slices changes within the series.",
+            remedy="Make a series of each part with one distance, for example of the thick and of the thin "
+            "slices; if there should be one distance only, send the complete series again.",
+        )
+    ]
 
 
-def _way(groups: Sequence[Sequence[Frame]]) -> tuple[NDArray[np.float64], float, float]:
-    """Fit a straight line through the slice positions: step, tilt in degrees, largest distance from it."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The straight line through the slices: first point, step, tilt in degrees, largest distance from it."""
+
+    origin: NDArray[np.float64]
+    step: NDArray[np.float64]
+    tilt: float
+    scatter: float
+
+
+def _line(groups: Sequence[Sequence[Frame]]) -> _Line:
     points = np.array([frame.position for group in groups for frame in group], float)
-    index = np.repeat(np.arange(len(groups)), [len(group) for group in groups]).astype(float)
     if len(groups) < 2:
-        return np.zeros(3), 0.0, 0.0
-    first, last = points[index == 0].mean(0), points[index == index[-1]].mean(0)
-    step = (last - first) / index[-1]
-    scatter = float(np.linalg.norm(points - first - np.outer(index, step), axis=1).max())
+        return _Line(points[0], np.zeros(3), 0.0, 0.0)
+    index = np.repeat(np.arange(len(groups)), [len(group) for group in groups]).astype(float)
+    centred = index - index.mean()
+    step = (centred @ (points - points.mean(0))) / (centred @ centred)
+    origin = points.mean(0) - step * index.mean()
+    scatter = float(np.linalg.norm(points - origin - np.outer(index, step), axis=1).max())
     direction = np.array(groups[0][0].orientation)
     normal = np.cross(direction[:3], direction[3:])
     cosine = abs(float(normal @ step)) / float(np.linalg.norm(step) * np.linalg.norm(normal))
-    return step, float(np.degrees(np.arccos(min(cosine, 1.0)))), scatter
-
-
-def _straightness(spacing: float, scatter: float) -> list[Finding]:
-    if scatter > max(2 * _PLACE_MM, _PLACE_PART * spacing):
-        return [Finding("uneven-positions", "The slices do not lie on one straight line.")]
-    return []
-
-
-def _numbering(
-    groups: Sequence[Sequence[Frame]], instances: Sequence[Instance], spacing: float
-) -> list[Finding]:
-    """Compare the numbers the scanner gave with the places of the slices."""
-    if any(instance.enhanced for instance in instances):
-        return _enhanced_numbering(groups, instances)
-    total = sum(len(group) for group in groups)
-    findings = _declared(instances, total)
-    # One row for each time point; the shortest positions end the table, but then images are missing anyway.
-    table = [
-        [frame.number for frame in row if frame.number is not None] for row in zip(*groups, strict=False)
-    ]
-    numbers = sorted(f.number for group in groups for f in group if f.number is not None)
-    if len(numbers) < total:
-        return findings
-    thickness = instances[0].thickness or spacing
-    # Some scanners begin again with each time point.
-    for series in [numbers] if len(set(numbers)) == total else map(sorted, table):
-        if len(set(series)) < len(series):
-            findings.append(Finding("repeated-numbers", "Image numbers repeat within one volume."))
-            break
-        findings += [f for f in _gaps_in(series, spacing > 1.5 * thickness) if f not in findings]
-    if not all(map(_regular, table)):
-        findings.append(
-            Finding("order-contradiction", "Image numbers and slice positions contradict each other.")
-        )
-    return findings
-
-
-def _gaps_in(numbers: Sequence[int], apart: bool) -> list[Finding]:
-    """Return what is wrong with numbers in rising order; `apart` slices do not touch each other."""
-    findings = []
-    steps = np.diff(numbers)
-    if len(steps) and steps.max() > steps.min():
-        findings.append(Finding("missing-slices", "The image numbers of the scanner have gaps."))
-    elif len(steps) and steps[0] > 1 and apart:
-        # Some scanners number every second image only, but then the slices still touch each other.
-        findings.append(Finding("missing-slices", "Image numbers and slice distance jump evenly."))
-    if numbers[0] > 1 and (not len(steps) or steps.max() == 1):
-        findings.append(Finding("first-slice-missing", "The image numbers do not begin with 1."))
-    return findings
-
-
-def _enhanced_numbering(groups: Sequence[Sequence[Frame]], instances: Sequence[Instance]) -> list[Finding]:
-    findings = []
-    if len(instances) < max(instance.declared_parts for instance in instances):
-        findings.append(Finding("missing-slices", "Parts of a concatenation are missing."))
-    places = [frame.in_stack for group in groups for frame in group if frame.in_stack is not None]
-    if not places:
-        return findings
-    numbers = sorted(set(places))
-    if numbers[0] > 1:
-        findings.append(Finding("first-slice-missing", "The stack does not begin with its first slice."))
-    if numbers[-1] - numbers[0] + 1 > len(numbers):
-        findings.append(Finding("missing-slices", "The positions in the stack have gaps."))
-    order = [group[0].in_stack or 0 for group in groups]
-    if len(numbers) == len(groups) and (
-        not _regular(order) or any(f.in_stack != g[0].in_stack for g in groups for f in g)
-    ):
-        findings.append(
-            Finding("order-contradiction", "Stack numbers and slice places contradict each other.")
-        )
-    return findings
-
-
-def _declared(instances: Sequence[Instance], total: int) -> list[Finding]:
-    declared = {instance.declared_images for instance in instances}
-    acquisitions = {frame.acquisition for instance in instances for frame in instance.frames}
-    if len(declared) == 1 and len(acquisitions) == 1 and total < max(declared):
-        return [Finding("missing-slices", "The header announces more images than there are.")]
-    return []
-
-
-def _regular(numbers: Sequence[int]) -> bool:
-    """Return whether slices were numbered along the stack, in either direction, plainly or interleaved.
-
-    Interleaved means: walking in order of number, the slice index advances by one fixed stride and
-    jumps back at most stride - 1 times.
-    """
-    walk = np.diff(np.argsort(numbers))
-    if len(walk) == 0:
-        return True
-    stride = int(Counter(walk.tolist()).most_common(1)[0][0])
-    jumps = int((walk != stride).sum())
-    return jumps <= max(abs(stride) - 1, 0) and abs(stride) <= max(2, len(numbers) // 2)
+    return _Line(origin, step, float(np.degrees(np.arccos(min(cosine, 1.0)))), scatter)

@@ -17,7 +17,7 @@ from lethe.image.stack import analyse
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
-def stack(places: Sequence[Sequence[float]], numbers: Sequence[int] | None = None) -> list[Instance]:
+def stack(places: Sequence[Sequence[float]], numbers: Sequence[int | None] | None = None) -> list[Instance]:
     """Return one instance per slice position."""
     return [
         Instance(
@@ -135,7 +135,47 @@ def test_time_points_may_be_numbered_in_several_ways_but_not_against_their_place
     assert codes(times(numbers, exchanged(MARKS, 3, 12))) == {"mixed-times"}
 
 
+def numbered(numbers: Sequence[int | None]) -> set[str]:
+    """Return what is said of slices in order of their places with these numbers."""
+    return codes(stack([(0.0, 0.0, 2.0 * n) for n in range(len(numbers))], numbers))
+
+
+@pytest.mark.requirement("M-20", "L-13")
+def test_numbers_that_begin_again_are_no_fault_where_the_places_are_whole() -> None:
+    parts = ([1, 2, 3, 4] * 2, [1, 2, 3, 4, 1, 2, 3], [1, 3, 2, 4] * 2, [1, 1, 2, 2, 3, 3], [7] * 8, [0] * 8)
+    for numbers in parts:
+        assert numbered(numbers) == {"numbers-begin-again"}, numbers
+    assert numbered([None] * 8) == numbered([1, None, 3, 4]) == {"no-numbers"}
+
+
 @pytest.mark.requirement("M-20")
-def test_numbers_that_repeat_within_a_volume_are_named() -> None:
-    numbers = [n // 2 + 1 for n in range(8)]
-    assert codes(stack([(0.0, 0.0, 2.0 * n) for n in range(8)], numbers)) == {"repeated-numbers"}
+def test_numbers_that_repeat_without_order_are_named() -> None:
+    disorder = (
+        [1, 2, 3, 3, 4, 5],
+        [1, 2, 4, 5] * 2,
+        [2, 3, 4, 5] * 2,
+        [1, 2, 3, 4, 2, 1, 4, 3],
+        [1, 1, 3, 3],
+    )
+    for numbers in disorder:
+        assert numbered(numbers) == {"repeated-numbers"}, numbers
+
+
+@pytest.mark.requirement("L-13")
+def test_positions_may_be_rounded_as_far_as_their_decimals_say() -> None:
+    way = np.array([0.31, -0.42, 1.07])
+    exact = np.outer(np.arange(40), way) + np.array([0.123, 45.678, -90.12])
+    assert codes(stack(np.round(exact, 1).tolist())) == {"gantry-tilt"}
+    moved = np.round(exact, 1)
+    moved[20] += [0.0, 0.3, 0.0]
+    assert codes(stack(moved.tolist())) & {"uneven-positions", "uneven-spacing"}
+    # Two decimals that scatter by a tenth were not rounded.
+    shaken = exact + np.random.default_rng(1).uniform(-0.14, 0.14, exact.shape)
+    assert codes(stack(np.round(shaken, 2).tolist())) & {"uneven-positions", "uneven-spacing"}
+
+
+@pytest.mark.requirement("L-13")
+def test_the_scatter_of_thin_slices_is_no_tilt() -> None:
+    places = np.outer(np.arange(14), [0.0, 0.0, 0.625])
+    places += np.random.default_rng(2).uniform(-0.03, 0.03, places.shape)
+    assert codes(stack(places.tolist())) == set()

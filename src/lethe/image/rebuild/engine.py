@@ -120,7 +120,7 @@ def rebuild_series(
     stack = analyse(instances)
     if stack.fatal:
         first = stack.fatal[0]
-        raise Refused(first.code, first.sentence, remedy="Only whole, regular series are rebuilt.")
+        raise Refused(first.code, first.sentence, remedy=first.remedy)
     if any(instance.mosaic for instance in instances):
         raise Refused(
             "mosaic",

@@ -52,7 +52,7 @@ class Board:
         self.times = int(image.voxels.voxels.shape[3])
         self.taken: set[tuple[int, int]] = set()
         # As in the conservation check: positions have few decimals, the affine is kept in float32.
-        self._allowed = max(0.05, 0.03 * stack.spacing_mm)
+        self._allowed = stack.tolerance_mm
 
     @property
     def room(self) -> int:
