@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -109,12 +110,15 @@ def align(head: Head, template: Template) -> Alignment:
     search = _Search(head, template)
     few, many = search.draw(rng, 2500), search.draw(rng, 7000)
     quick = partial(search.refine, points=few, level=coarse, step=0.5, calls=350, first=(6, 6, 6, 8, 6, 6, 4))
-    rough = [quick(start)[1] for start in search.starts(few, coarse)]
-    turned = [quick(start)[1] for start in search.turned(few, coarse)]
-    # the blurred template and the sharper one do not agree on the order of poses that differ much
-    rough = _ranked(rough, search.cost, many, fine)[:3]
     exact = partial(search.refine, points=many, level=fine, step=0.3)
-    second = [exact(pose, calls=300, first=(2, 2, 2, 3, 3, 3, 3)) for pose in rough + turned]
+    # each search stands alone, so that two may run at a time; the order of the results is that of the starts
+    with ThreadPoolExecutor(2) as both:
+        upright, turned = search.starts(few, coarse), search.turned(few, coarse)
+        found = [pose for _, pose in both.map(quick, upright + turned)]
+        rough, turned = found[: len(upright)], found[len(upright) :]
+        # the blurred template and the sharper one do not agree on the order of poses that differ much
+        rough = _ranked(rough, search.cost, many, fine)[:3]
+        second = list(both.map(partial(exact, calls=300, first=(2, 2, 2, 3, 3, 3, 3)), rough + turned))
     second.sort(key=lambda found: found[0])
     start = np.concatenate([second[0][1], np.zeros(5)])
     _, pose = exact(start, calls=700, first=(1, 1, 1, *(2,) * 9))
@@ -235,8 +239,8 @@ class _Search:
         found[:3, 3] = _MNI_CENTRE + pose[:3] - linear @ (self._centre if centre is None else centre)
         return found
 
-    def _land(self, pose: Vector, points: _Points, level: _Level) -> NDArray[np.float32]:
-        whole = level.to_index @ self.matrix(pose)
+    def _land(self, to_mni: Affine, points: _Points, level: _Level) -> NDArray[np.float32]:
+        whole = level.to_index @ to_mni
         places = whole[:3, :3] @ points.places + whole[:3, 3:4]
         return np.asarray(
             ndi.map_coordinates(level.values, places, order=1, mode="constant", cval=0.0, prefilter=False)
@@ -244,7 +248,10 @@ class _Search:
 
     def measure(self, pose: Vector, points: _Points, level: _Level) -> tuple[float, float]:
         """Normalised mutual information and share of points inside the template's data."""
-        landed = self._land(pose, points, level)
+        return self._measure(self.matrix(pose), points, level)
+
+    def _measure(self, to_mni: Affine, points: _Points, level: _Level) -> tuple[float, float]:
+        landed = self._land(to_mni, points, level)
         inside = landed > -0.5
         if not inside.any():
             return 1.0, 0.0
@@ -252,22 +259,24 @@ class _Search:
 
     def cost(self, pose: Vector, points: _Points, level: _Level) -> float:
         """Minus the information, plus penalties on size, shear and points outside the template."""
-        nmi, inside = self.measure(pose, points, level)
+        to_mni = self.matrix(pose)
+        nmi, inside = self._measure(to_mni, points, level)
         if inside < 0.35:
             return 0.0
         unusual = max(0.0, abs(pose[6] - self._usual) - 16.0) / 8.0
-        penalty = 0.02 * unusual**2 + 0.12 * max(0.0, 0.85 - inside) + self._astray(pose)
+        penalty = 0.02 * unusual**2 + 0.12 * max(0.0, 0.85 - inside) + self._astray(to_mni)
         if len(pose) > 7:
             penalty += 0.0006 * float(np.sum((pose[7:] / 4.0) ** 2)) / 6.0
         return float(penalty - nmi)
 
     def _cost_as_air(self, pose: Vector, points: _Points, level: _Level) -> float:
-        landed = np.maximum(self._land(pose, points, level), 0.0)
-        return self._astray(pose) - information(landed, points.bins)
+        to_mni = self.matrix(pose)
+        landed = np.maximum(self._land(to_mni, points, level), 0.0)
+        return self._astray(to_mni) - information(landed, points.bins)
 
-    def _astray(self, pose: Vector) -> float:
+    def _astray(self, to_mni: Affine) -> float:
         """Penalty on a pose that puts the brain elsewhere than the image shows it."""
-        return 0.0 if self._brains is None else _INNER_WEIGHT * self._brains.astray(self.matrix(pose))
+        return 0.0 if self._brains is None else _INNER_WEIGHT * self._brains.astray(to_mni)
 
     def starts(self, points: _Points, level: _Level) -> list[Vector]:
         """Return the best poses of an upright head, by either way of counting the outside.
@@ -312,10 +321,17 @@ class _Search:
         self, start: Vector, points: _Points, level: _Level, step: float, calls: int, first: Iterable[float]
     ) -> tuple[float, Vector]:
         """Powell search from `start`; return cost and pose."""
+        known: dict[bytes, float] = {}  # one pose in eight is asked for again
+
+        def cost(pose: Vector) -> float:
+            key = pose.tobytes()
+            if key not in known:
+                known[key] = self.cost(pose, points, level)
+            return known[key]
+
         found = minimize(
-            self.cost,
+            cost,
             start,
-            args=(points, level),
             method="Powell",
             options={
                 "xtol": step,
