@@ -9,7 +9,7 @@ import pytest
 
 from lethe.image.deface.artefacts import metal_streaks, scalp_shown
 from lethe.image.deface.grid import Array3, Grid
-from lethe.image.deface.head import Head, _calm, evened, unevenness
+from lethe.image.deface.head import Head, _calm, _mr_threshold, evened, unevenness
 from lethe.image.deface.judge import BARE_SHARE, SCALP_MINIMUM, bare_confirmed
 from lethe.image.deface.morph import Mask, depth
 from lethe.image.deface.protect import Protection
@@ -89,6 +89,18 @@ def test_a_skull_full_of_noise_is_calmed_and_a_quiet_one_left_alone() -> None:
 def coil(strength: float) -> Head:
     values = np.where(HEAD, 300.0 * np.exp(strength * Z / 60.0), 0.0).astype(np.float32)
     return Head(replace(skull(), values=values), HEAD, Modality.MR, 50.0)
+
+
+@pytest.mark.requirement("M-24")
+@pytest.mark.parametrize(("lift", "power"), [(0.0, 1.0), (0.0, 0.5), (40.0, 1.0), (20.0, 0.7)])
+def test_air_is_told_from_tissue_however_the_grey_scale_is_bent_or_lifted(lift: float, power: float) -> None:
+    rng = np.random.default_rng(1)
+    values = np.where(HEAD, 100.0, 0.0)
+    values = np.hypot(values + rng.normal(0, 3, SHAPE), rng.normal(0, 3, SHAPE)) / 100.0
+    values = (lift + 100.0 * values**power).astype(np.float32)
+    tissue = values > _mr_threshold(values, np.ones(SHAPE, bool))
+    assert tissue[HEAD].mean() > 0.99
+    assert tissue[~HEAD].mean() < 0.05
 
 
 def test_the_fall_off_of_a_coil_is_evened_out_and_a_little_of_it_left_alone() -> None:

@@ -39,7 +39,7 @@ from .template import Template
 from .volumes import volumes
 
 METHOD = "lethe-deface"
-METHOD_VERSION = "1.2.0"
+METHOD_VERSION = "1.3.0"
 PICTURE_MM = 1.2
 NMI_NOTHING = 1.03  # noise reaches 1.02, a bad head image 1.07
 

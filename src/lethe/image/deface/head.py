@@ -204,14 +204,16 @@ def _mr_mask(grid: Grid, skin: float) -> Mask:
 
 
 def _mr_threshold(values: Array3, valid: Mask) -> float:
-    """0.35 x Otsu of the positive values: below the skull's marrow, above most of the ghosts."""
+    """A third of the way from the air to Otsu's threshold: below the skull's marrow, above most ghosts.
+
+    Air is not always 0: noise, an offset or a bent grey scale lift it.
+    """
     positive = values[values > 0]
     if positive.size < 1000:
         raise no_head()
     level = otsu(np.minimum(positive, np.percentile(positive, 98)))
-    # where even the darkest sixth lies near the threshold, that is the noise of the air
-    noisy = float(np.percentile(values[valid], 15)) > 0.28 * level
-    return max((0.6 if noisy else 0.35) * level, 1e-6)
+    air = min(max(float(np.percentile(values[valid], 15)), 0.0), 0.5 * level)
+    return max(air + 0.35 * (level - air), 1e-6)
 
 
 def otsu(values: NDArray[np.float32]) -> float:

@@ -35,6 +35,7 @@ RECESSION_DOUBT_MM = 11.0
 MOVED_MM = 8.0
 MOVED_MINIMUM = 0.85
 _SKIN_MM = 3.0
+_DARKEST = 5  # percent of a head
 _DEEP_SEEN = 0.3  # share of the deep face that must be in view before its air says anything
 _NECK_MIDDLE_Y = -15.0  # MNI; the deep face and its mirror image behind this plane
 
@@ -110,8 +111,9 @@ def _air_shares(head: Head, pose: Alignment, region: Region) -> tuple[float | No
     values = head.grid.values
     if head.modality is Modality.CT:
         dark = values < -300.0
-    else:  # the second is higher where the air is full of noise
-        dark = values < max(0.25 * float(np.median(values[head.mask])), 0.8 * head.skin)
+    else:  # noise, an offset or a bent grey scale lift the air; the darkest of a head is air or bone in all
+        usual, darkest = np.percentile(values[head.mask & head.grid.valid], (50, _DARKEST)).tolist()
+        dark = values < max(0.25 * usual, 0.8 * head.skin, darkest)
     inside = head.mask & head.grid.valid
     x, y, z = region.coordinates
     shares = []
