@@ -18,9 +18,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lethe.files import atomic_writer
 
-from .grid import Affine, Array3, Grid
+from .grid import Affine, Array3, Grid, sample
 from .morph import CROSS, Mask, dilate
-from .render import Picture, render
+from .render import Picture, views
 from .scene import Modality
 from .words import readable
 
@@ -65,7 +65,10 @@ def write_pictures(plan: Plan, after: Grid | None, report: DefaceReport, folder:
         return
     folder.mkdir(exist_ok=True)
     stage = _stage(plan, after)
-    sharp = [[_view(grid, stage, angle) for angle in _VIEWS] for grid in (stage.before, stage.after)]
+    sharp = [
+        [view.picture for view in views(grid, stage.skin, _VIEWS, frame=stage.frame)]
+        for grid in (stage.before, stage.after)
+    ]
     _save(folder / "before.png", _row(sharp[0]))
     _save(folder / "after.png", _row(sharp[1]))
     _save(folder / "sheet.png", _sheet(plan, stage, sharp, report))
@@ -78,21 +81,18 @@ def _stage(plan: Plan, after: Grid) -> _Stage:
     high = low + np.ceil(np.asarray(head.mask.shape) * head.grid.spacing / fine.spacing).astype(int)
     low, high = np.maximum(low, 0), np.minimum(high, fine.values.shape)
     before, result = fine.crop(low, high), after.crop(low, high)
-    solid = before.carry(head.mask.astype(np.float32), head.grid.affine, np.eye(4)) > 0.5
-    near = (
-        before.carry(
-            dilate(head.mask, 6.0, head.grid.spacing).astype(np.float32), head.grid.affine, np.eye(4)
-        )
-        > 0.5
-    )
+    solid = _onto(before, head.mask, head.grid)
+    near = _onto(before, dilate(head.mask, 6.0, head.grid.spacing), head.grid)
     air = -1000.0 if head.modality is Modality.CT else 0.0
     # the head rest and ghosts far from the head would hide the view
     views = [replace(grid, values=np.where(near, grid.values, np.float32(air))) for grid in (before, result)]
     return _Stage(views[0], views[1], head.skin, solid)
 
 
-def _view(grid: Grid, stage: _Stage, angle: float) -> Picture:
-    return render(grid, stage.skin, angle, frame=stage.frame)
+def _onto(grid: Grid, mask: Mask, other: Grid) -> Mask:
+    """Return a mask of `other` on `grid`."""
+    matrix = np.linalg.inv(other.affine) @ grid.affine
+    return sample(mask.astype(np.float32), matrix[:3, :3], matrix[:3, 3], grid.values.shape, "constant") > 0.5
 
 
 def _row(pictures: list[Picture]) -> Image.Image:
@@ -151,10 +151,7 @@ def _slices(plan: Plan, stage: _Stage) -> list[tuple[str, Colour]]:
         (plan.plug.fill | ((plan.plug.level > 0.5) & plan.region.remove), _YELLOW),
         (plan.region.remove, _RED),
     ]
-    carried = [
-        (grid.carry(mask.astype(np.float32), head.grid.affine, np.eye(4)) > 0.5, colour)
-        for mask, colour in masks
-    ]
+    carried = [(_onto(grid, mask, head.grid), colour) for mask, colour in masks]
     window = _window(stage.before.values, stage.frame, head.modality)
     shades = np.clip((grid.values - window[0]) / (window[1] - window[0]), 0, 1) * 255
     wanted = (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -33,13 +36,6 @@ class View:
     distance: NDArray[np.float32]
 
 
-def render(
-    grid: Grid, threshold: float, azimuth: float, *, frame: Mask | None = None, pixel_mm: float = 1.2
-) -> Picture:
-    """Return the picture of `look`."""
-    return look(grid, threshold, azimuth, frame=frame, pixel_mm=pixel_mm).picture
-
-
 def look(
     grid: Grid, threshold: float, azimuth: float, *, frame: Mask | None = None, pixel_mm: float = 1.2
 ) -> View:
@@ -61,52 +57,84 @@ def look(
     View
         Views with the same `frame` and `azimuth` fit on one another, pixel by pixel.
     """
+    return views(grid, threshold, (azimuth,), frame=frame, pixel_mm=pixel_mm)[0]
+
+
+def views(
+    grid: Grid,
+    threshold: float,
+    azimuths: Sequence[float],
+    *,
+    frame: Mask | None = None,
+    pixel_mm: float = 1.2,
+) -> list[View]:
+    """Return what `look` shows from each of `azimuths`; they share the work that does not depend on them."""
     # the head ends where the data end, and that end is a surface like any other
     outside = min(float(grid.values.min()), threshold - 1.0)
     soft = ndi.gaussian_filter(np.pad(grid.values, 3, constant_values=outside), 0.7)
     solid = soft > threshold
     shown = solid if frame is None else np.pad(frame, 3)
     if not shown.any():
-        return View(np.zeros((64, 64), np.uint8), np.full((64, 64), np.inf, np.float32))
+        nothing = View(np.zeros((64, 64), np.uint8), np.full((64, 64), np.inf, np.float32))
+        return [nothing for _ in azimuths]
+    corners = np.argwhere(shown & ~ndi.binary_erosion(shown, CROSS)).astype(np.float64)
+    surface = _Surface(soft, solid, threshold, grid.spacing, corners)
+    # numpy and scipy let two threads work at a time
+    with ThreadPoolExecutor(2) as both:
+        return list(both.map(partial(_view, surface, pixel_mm), azimuths))
+
+
+@dataclass(frozen=True, slots=True)
+class _Surface:
+    """A head made ready to be looked at; `corners` are the points the pictures are framed on."""
+
+    soft: Array3
+    solid: Mask
+    threshold: float
+    spacing: float
+    corners: NDArray[np.float64]
+
+
+def _view(surface: _Surface, pixel_mm: float, azimuth: float) -> View:
     turn = np.deg2rad(azimuth)
     front = np.array([np.sin(turn), np.cos(turn), 0.0])
     across = np.array([-np.cos(turn), np.sin(turn), 0.0])  # picture's left to right
-    corners = np.argwhere(shown & ~ndi.binary_erosion(shown, CROSS)).astype(np.float64)
+    corners = surface.corners
     middle = (corners.min(axis=0) + corners.max(axis=0)) / 2.0
     width = np.abs((corners - middle) @ across).max() + 6.0
     height = np.abs(corners[:, 2] - middle[2]).max() + 6.0
     reach = np.abs((corners - middle) @ front).max() + 6.0
-    step = pixel_mm / grid.spacing
+    step = pixel_mm / surface.spacing
     u, w = np.meshgrid(np.arange(-width, width, step), np.arange(height, -height, -step))
     start = middle + u[..., None] * across + w[..., None] * np.array([0.0, 0.0, 1.0]) + reach * front
-    shape = u.shape
-    travelled = _first_hit(solid, start.reshape(-1, 3), -front, 2.0 * reach)
+    travelled = _first_hit(surface.solid, start, -front, 2.0 * reach)
     hit = np.isfinite(travelled)
     picture = np.zeros(hit.shape, np.float64)
     if hit.any():
-        places = start.reshape(-1, 3)[hit] - (travelled[hit, None]) * front
-        places = _on_surface(soft, threshold, places, -front)
-        picture[hit] = _shade(soft, places, front, across)
-    distance = (travelled * grid.spacing).astype(np.float32).reshape(shape)
-    return View(np.asarray(np.clip(picture, 0, 255).reshape(shape), np.uint8), distance)
+        places = start[hit] - (travelled[hit, None]) * front
+        places = _on_surface(surface.soft, surface.threshold, places, -front)
+        picture[hit] = _shade(surface.soft, places, front, across)
+    distance = (travelled * surface.spacing).astype(np.float32)
+    return View(np.asarray(np.clip(picture, 0, 255), np.uint8), distance)
 
 
 def _first_hit(
     solid: Mask, start: NDArray[np.float64], direction: NDArray[np.float64], reach: float
 ) -> NDArray[np.float64]:
-    """March along all rays at once, one voxel per step; infinite where nothing is met."""
-    travelled = np.full(len(start), np.inf)
-    active = np.arange(len(start))
-    limits = np.asarray(solid.shape)
-    for step in range(int(reach) + 1):
-        places = np.rint(start[active] + step * direction).astype(np.intp)
-        inside = ((places >= 0) & (places < limits)).all(axis=1)
-        struck = np.zeros(len(active), bool)
-        struck[inside] = solid[tuple(places[inside].T)]
-        travelled[active[struck]] = step
-        active = active[~struck]
-        if not len(active):
-            break
+    """March along level rays, one voxel per step; infinite where nothing is met.
+
+    All rays of one column of the picture run above one another: each step looks at a whole upright line.
+    """
+    steps = np.arange(int(reach) + 1)
+    places = np.rint(start[0, :, None, :2] + steps[:, None] * direction[:2]).astype(np.intp)
+    inside = ((places >= 0) & (places < solid.shape[:2])).all(axis=2)
+    lines = np.zeros((*inside.shape, solid.shape[2]), bool)
+    lines[inside] = solid[tuple(places[inside].T)]
+    first = np.where(lines.any(axis=1), lines.argmax(axis=1), np.inf)
+    heights = np.rint(start[:, 0, 2]).astype(np.intp)
+    seen = (heights >= 0) & (heights < solid.shape[2])
+    travelled = np.full(start.shape[:2], np.inf)
+    travelled[seen] = first[:, heights[seen]].T
     return travelled
 
 
