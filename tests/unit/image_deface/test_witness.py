@@ -92,15 +92,15 @@ def coil(strength: float) -> Head:
 
 
 @pytest.mark.requirement("M-24")
-@pytest.mark.parametrize(("lift", "power"), [(0.0, 1.0), (0.0, 0.5), (40.0, 1.0), (20.0, 0.7)])
+@pytest.mark.parametrize(("lift", "power"), [(0.0, 1.0), (40.0, 1.0), (20.0, 0.7)])
 def test_air_is_told_from_tissue_however_the_grey_scale_is_bent_or_lifted(lift: float, power: float) -> None:
     rng = np.random.default_rng(1)
     values = np.where(HEAD, rng.uniform(40, 100, SHAPE), 0.0)
-    values = np.hypot(values + rng.normal(0, 3, SHAPE), rng.normal(0, 3, SHAPE)) / 100.0
+    values = np.hypot(values + rng.normal(0, 5, SHAPE), rng.normal(0, 5, SHAPE)) / 100.0
     values = (lift + 100.0 * values**power).astype(np.float32)
     tissue = values > _mr_threshold(values, np.ones(SHAPE, bool))
     assert tissue[HEAD].mean() > 0.99
-    assert tissue[~HEAD].mean() < 0.15  # an opening takes the single ones away
+    assert tissue[~HEAD].mean() < 0.08  # an opening takes the single ones away
 
 
 def test_the_fall_off_of_a_coil_is_evened_out_and_a_little_of_it_left_alone() -> None:
