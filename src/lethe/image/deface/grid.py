@@ -204,7 +204,9 @@ def _along(field: Array3, axis: int, steps: _Steps, mode: str) -> Array3:
     return found
 
 
-def to_grid(means: Array3, affine: Affine, *, air: float, spacing: float = SPACING_MM) -> Grid:
+def to_grid(
+    means: Array3, affine: Affine, *, air: float, spacing: float = SPACING_MM, exact: bool = True
+) -> Grid:
     """Resample block averages to a grid in scanner directions.
 
     Parameters
@@ -216,6 +218,8 @@ def to_grid(means: Array3, affine: Affine, *, air: float, spacing: float = SPACI
         Value outside the data.
     spacing : float
         Spacing of the grid, mm.
+    exact : bool
+        False for pictures, which may differ in the last bit and are made sooner.
 
     Returns
     -------
@@ -238,15 +242,18 @@ def to_grid(means: Array3, affine: Affine, *, air: float, spacing: float = SPACI
     matrix: Affine = np.asarray(np.linalg.inv(affine) @ target, np.float64)
     blur = np.maximum(0.0, (spacing / np.sqrt((affine[:3, :3] ** 2).sum(axis=0)) - 1.0) * 0.4)
     soft = ndi.gaussian_filter(means, blur) if blur.max() > 0.05 else means
-    values = ndi.affine_transform(
-        soft,
-        matrix[:3, :3],
-        matrix[:3, 3],
-        output_shape=tuple(size),
-        order=1,
-        mode="nearest",
-        prefilter=False,
-    )
+    if exact:
+        values = ndi.affine_transform(
+            soft,
+            matrix[:3, :3],
+            matrix[:3, 3],
+            output_shape=tuple(size),
+            order=1,
+            mode="nearest",
+            prefilter=False,
+        )
+    else:
+        values = sample(soft, matrix[:3, :3], matrix[:3, 3], tuple(size), "nearest")
     valid = _inside(matrix, tuple(int(n) for n in size), shape)
     values[~valid] = air
     return Grid(np.asarray(values, np.float32), valid, target)

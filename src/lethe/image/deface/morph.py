@@ -31,9 +31,10 @@ def _distance_scipy(mask: Mask, spacing: float) -> NDArray[np.float32]:
 
 
 def _distance_edt(mask: Mask, spacing: float) -> NDArray[np.float32]:
-    fortran = np.asfortranarray(mask)
-    found: NDArray[Any] = _edt.edt(fortran, anisotropy=(spacing,) * 3, black_border=False, parallel=2)
-    return np.ascontiguousarray(found, np.float32)
+    # it works in Fortran order, which a C array turned round is in already
+    turned = np.ascontiguousarray(mask).T
+    found: NDArray[Any] = _edt.edt(turned, anisotropy=(spacing,) * 3, black_border=False, parallel=2)
+    return np.asarray(found.T, np.float32)
 
 
 _distance: _Distance = _distance_scipy if _edt is None else _distance_edt
@@ -56,12 +57,25 @@ def distance_to(mask: Mask, spacing: float) -> NDArray[np.float32]:
 
 def dilate(mask: Mask, radius: float, spacing: float) -> Mask:
     """Grow `mask` by `radius` mm."""
-    return np.asarray(distance_to(mask, spacing) <= radius)
+    window, grown = _around(mask, int(radius / spacing) + 1), np.zeros(mask.shape, bool)
+    grown[window] = distance_to(mask[window], spacing) <= radius
+    return grown
 
 
 def erode(mask: Mask, radius: float, spacing: float) -> Mask:
     """Shrink `mask` by `radius` mm; at the border of the array nothing is taken away."""
-    return np.asarray(depth(mask, spacing) > radius)
+    window, left = _around(mask, 1), np.zeros(mask.shape, bool)
+    left[window] = depth(mask[window], spacing) > radius
+    return left
+
+
+def _around(mask: Mask, cells: int) -> tuple[slice, ...]:
+    """Return the box around `mask` and so many cells more: distances are slow, and nothing else matters."""
+    window = []
+    for axis in range(3):
+        hits = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        window.append(slice(max(0, hits[0] - cells), hits[-1] + cells + 1) if hits.size else slice(0, 0))
+    return tuple(window)
 
 
 def opened(mask: Mask, radius: float, spacing: float) -> Mask:

@@ -98,14 +98,18 @@ def read_scene(volume: Volume, modality: str, *, picture_mm: float | None = None
     grids = [to_grid(_clipped(means, kind), affine, air=_outside(kind))]
     if fine is not None and picture_mm is not None:
         means, affine = fine.result()
-        grids.append(to_grid(_clipped(means, kind), affine, air=_outside(kind), spacing=picture_mm))
+        grids.append(
+            to_grid(_clipped(means, kind), affine, air=_outside(kind), spacing=picture_mm, exact=False)
+        )
     return Scene(volume, kind, limits[0], limits[1], grids[0], grids[1] if len(grids) > 1 else None)
 
 
 def after_grid(scene: Scene, reducer: Reducer, spacing: float) -> Grid:
     """Turn what `reducer` has seen of the result into a grid like the one of `scene`."""
     means, affine = reducer.result()
-    return to_grid(_clipped(means, scene.modality), affine, air=_outside(scene.modality), spacing=spacing)
+    return to_grid(
+        _clipped(means, scene.modality), affine, air=_outside(scene.modality), spacing=spacing, exact=False
+    )
 
 
 def _outside(kind: Modality) -> float:
