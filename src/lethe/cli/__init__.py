@@ -22,7 +22,7 @@ NOUNS = {
     "clinical": "Clinical tables: dictionary, check, link, upload, scramble, risk.",
     "collection": "Collections as code: plan, apply, show, progress, publish, example.",
     "command": "Commands of the Container Service: register, enable, launch, place, status, logs, kill.",
-    "image": "Images: lane, convert, de-face.",
+    "image": "Images: lane, convert, de-face, back to DICOM, check.",
     "intake": "Intake session: PRIDs, shifts, lookup table, sealing, search for leftovers.",
     "plugin": "The XNAT plugin: build, check, generate, release.",
     "profile": "Header profiles: apply, lint, audit, rehearse, compile, describe.",

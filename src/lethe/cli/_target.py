@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lethe.command.harness import is_full, temporary_files_in
+from lethe.command.harness import errno_of, is_full, temporary_files_in
 from lethe.command.outputs import place, workplace
 from lethe.errors import Misconfigured, Refused, Unavailable
 
@@ -40,6 +40,7 @@ def target_folder(out: Path, *, dry_run: bool) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="lethe-") as name, words_for_the_disk(Path(name)):
             yield Path(name)
         return
+    out = out.absolute()  # programs that are started work in folders of their own
     new = [folder for folder in (out, *out.parents) if not folder.exists()]
     _make(out)
     try:
@@ -90,11 +91,47 @@ def words_for_the_disk(place: Path) -> Iterator[None]:
             raise _full() from refusal
         raise
     except OSError as error:
-        if error.errno in _FULL:
+        number = errno_of(error)
+        if number in _FULL:
             raise _full() from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise _not_writable() from error
         raise
+
+
+def check_files(*outputs: Path | None) -> None:
+    """Refuse names of files that are folders, or that lie in no folder, before the work begins.
+
+    Raises
+    ------
+    Misconfigured
+        ``output-is-folder`` or ``no-folder``.
+    """
+    for output in outputs:
+        if output is not None and output.is_dir():
+            raise Misconfigured(
+                "output-is-folder",
+                "An output is a folder where a file is to be written.",
+                remedy="Name the file, too.",
+            )
+        if output is not None and not output.parent.is_dir():
+            raise Misconfigured("no-folder", "An output folder does not exist.", remedy="Create it first.")
+
+
+def check_folders(*outputs: Path | None) -> None:
+    """Refuse names of folders that are files.
+
+    Raises
+    ------
+    Misconfigured
+        ``output-is-file``.
+    """
+    if any(output is not None and output.exists() and not output.is_dir() for output in outputs):
+        raise Misconfigured(
+            "output-is-file",
+            "An output is a file where a folder is to be written.",
+            remedy="Name a folder; it is made if it is not there.",
+        )
 
 
 def tidy(*outputs: Path | None) -> None:

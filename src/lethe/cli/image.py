@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from lethe.cli._output import Output, Printed, show_facts
-from lethe.cli._target import target_folder, tidy, words_for_the_disk
+from lethe.cli._target import check_files, check_folders, target_folder, tidy, words_for_the_disk
 from lethe.errors import Misconfigured, Refused
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def deface(
             target, mask_out, pictures, report = Path(thrown_away) / target.name, None, None, None
         with words_for_the_disk(target.parent):
             if source.is_dir():
+                check_folders(target, mask_out, pictures, report)
                 images = images_of_folder(
                     source,
                     target,
@@ -104,8 +105,9 @@ def deface(
                 )
                 _deface_session(images, output)
                 return
-            results = (target, mask_out, pictures, report)
-            tidy(*results)
+            check_files(target, mask_out, report)
+            check_folders(pictures)
+            tidy(target, mask_out, pictures, report)
             try:
                 with _busy("de-facing"):
                     outcome = deface_file(
@@ -203,6 +205,7 @@ def check(
     from lethe.files import write_bytes
     from lethe.quality.series import check_series
 
+    check_files(sheet)
     with _busy("checking"):
         report = check_series(dicom)
     if sheet is not None and report.sheet is not None:

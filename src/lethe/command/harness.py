@@ -146,12 +146,21 @@ def is_full(folder: Path, size: int) -> bool:
 
 def outcome_of(error: Exception) -> Outcome | None:
     """Return what an error of the system means in words: a full disk, too little memory; None for others."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if errno_of(error) in (errno.ENOSPC, errno.EDQUOT):
         return no_space()
     if isinstance(error, MemoryError):
         return Unavailable(
             "out-of-memory", "The memory limit was reached.", remedy="Raise limit-memory of the command."
         )
+    return None
+
+
+def errno_of(error: BaseException | None) -> int | None:
+    """Return the number of the system's error that `error` is or was raised for; None if there is none."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            return error.errno
+        error = error.__cause__ or error.__context__
     return None
 
 

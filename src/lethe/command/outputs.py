@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -18,7 +19,6 @@ from lethe.files import sync_folder, write_json
 PREFIX = ".lethe-work-"
 """Work folders in the output mount begin like this. They lie outside the declared output paths, so that
 not even one left by a power cut could be uploaded."""
-_JOURNAL = "placing.json"
 _TRIES, _PAUSE_SECONDS = 20, 0.1
 
 
@@ -49,12 +49,16 @@ def workplace(output: Path) -> Iterator[Path]:
         work = output / f"{PREFIX}{secrets.token_hex(4)}"
         try:
             work.mkdir(mode=0o700)
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
             raise _not_writable() from error
         try:
             yield work
         finally:
             shutil.rmtree(work, ignore_errors=True)
+            # The last step: a run that is killed before it counts for nothing.
+            _journal(output, work).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -98,9 +102,11 @@ def _not_writable() -> Misconfigured:
 
 def clear(output: Path) -> None:
     """Remove what a killed run left in `output`: its work folder, and what it had begun to put in place."""
-    for leftover in output.glob(f"{PREFIX}*"):
-        for name in _begun(leftover / _JOURNAL):
+    leftovers = list(output.glob(f"{PREFIX}*"))
+    for journal in leftovers:
+        for name in _begun(journal):
             _remove(output / name)
+    for leftover in leftovers:
         _remove(leftover)
 
 
@@ -108,7 +114,7 @@ def _begun(journal: Path) -> list[str]:
     """Return the names that were to be put in place; none if that had not begun."""
     try:
         names = json.loads(journal.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # a work folder, or a journal cut short
         return []
     return [name for name in names if name == Path(name).name]
 
@@ -142,8 +148,9 @@ def place(staging: Path, output: Path, order: Sequence[str]) -> None:
     """
     for path in files_below(staging):
         _sync(path)
-    # Whoever finds the work folder later knows what to take back.
-    write_json(staging.parent / _JOURNAL, list(order))
+    # Whoever finds it later knows what to take back.
+    journal = _journal(output, staging.parent)
+    write_json(journal, list(order))
     moved: list[str] = []
     try:
         for name in order:
@@ -152,8 +159,13 @@ def place(staging: Path, output: Path, order: Sequence[str]) -> None:
     except BaseException:
         for name in moved:
             os.replace(output / name, staging / name)
+        journal.unlink(missing_ok=True)
         raise
     sync_folder(output)
+
+
+def _journal(output: Path, work: Path) -> Path:
+    return output / f"{work.name}.json"
 
 
 def _sync(path: Path) -> None:

@@ -271,6 +271,12 @@ def _files(dicom: Path) -> list[Path]:
 
 
 def _existing(dicom: Path) -> Iterator[Path]:
+    if dicom.is_file():
+        raise Misconfigured(
+            "no-input-folder",
+            "The input is a file, not a folder.",
+            remedy="Name the folder that holds all files of the series.",
+        )
     if not dicom.is_dir():
         raise Misconfigured("no-input-folder", "The input folder does not exist.", remedy="Check its name.")
     # A DICOMDIR is the table of contents of a disk, not an object of the series.

@@ -63,6 +63,7 @@ class Run:
     def __init__(
         self, files: Sequence[Path], work: Path, *, private_scaling: bool = False, apart: bool = False
     ) -> None:
+        work = work.absolute()  # where it runs
         self._target = work / "out"
         self._target.mkdir()
         self._links = tempfile.TemporaryDirectory(prefix="lethe-", dir=_quick_folder())
@@ -71,9 +72,9 @@ class Run:
             # Neutral names: no file name of the sender reaches the converter's arguments or output.
             os.symlink(os.path.abspath(path), source / f"{number:06d}.dcm")
         precise = "y" if private_scaling else "n"
-        # Not compressed: that is done here.
+        # Not compressed: that is done here. A relative name, as it cannot handle long ones.
         form = "3" if apart else "n"
-        command = [dcm2niix.bin, *_OPTIONS, "-p", precise, "-z", form, "-o", str(self._target), str(source)]
+        command = [dcm2niix.bin, *_OPTIONS, "-p", precise, "-z", form, "-o", self._target.name, str(source)]
         environment = {"PATH": os.defpath, "HOME": str(work), "TMPDIR": str(work), "LC_ALL": "C"}
         try:
             self._process = subprocess.Popen(

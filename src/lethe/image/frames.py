@@ -146,14 +146,21 @@ def dicom_files(folder: Path) -> list[Path]:
             "unreadable-folder", "A folder cannot be read.", remedy="Give the right to read all of it."
         ) from error
 
-    found = []
-    for place, _, names in os.walk(folder, onerror=refuse, followlinks=True):
+    found: list[Path] = []
+    walked: set[tuple[int, int]] = set()
+    for place, below, names in os.walk(folder, onerror=refuse, followlinks=True):
+        here = os.stat(place)
+        if (here.st_dev, here.st_ino) in walked:  # a link that leads back, or twice to one folder
+            below.clear()
+            continue
+        walked.add((here.st_dev, here.st_ino))
         found += [
             Path(place, name)
             for name in names
             if not name.startswith(".") and not name.endswith("_catalog.xml") and name != "provenance.json"
         ]
-    return sorted(path for path in found if path.is_file())
+    # A link that leads nowhere may have led to a slice.
+    return sorted(path for path in found if path.is_file() or path.is_symlink())
 
 
 def read_instances(files: Sequence[Path]) -> tuple[list[Instance], list[Path]]:

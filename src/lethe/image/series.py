@@ -136,12 +136,16 @@ def read_series(files: Sequence[Path]) -> list[Instance]:
 
 
 def _called_dicom(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return True  # what cannot be looked into may be one
 
 
 def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
-    """Return the facts of instances whose headers were read."""
+    """Return the facts of instances whose headers were read, each object counted once."""
+    instances = list({instance.sop_uid or str(instance.path): instance for instance in instances}.values())
     frames = [frame for instance in instances for frame in instance.frames]
     groups = [] if _contradicts_itself(frames) else positions_of(frames)
     first = instances[0]

@@ -75,6 +75,15 @@ def test_the_command_line_converts_and_a_dry_run_keeps_nothing(
     assert sorted(path.name for path in target.iterdir()) == ["image.json", "image.nii.gz"]
 
 
+def test_folders_may_be_named_from_where_one_stands(
+    written: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(written["mr"], tmp_path / "in")
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, ["convert", "in", "out/of/here"]).exit_code == 0
+    assert len(list((tmp_path / "out/of/here").iterdir())) == 2
+
+
 def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_four(
     tmp_path: Path, ct: Volume, person: Person
 ) -> None:
