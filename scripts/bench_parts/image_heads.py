@@ -1,10 +1,10 @@
-"""Heads for the image benchmark: those beside the repository, the average of a package, two phantoms."""
+"""Heads for the image benchmark: those beside the repository, those of packages, two phantoms."""
 
 from __future__ import annotations
 
-import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from bench_parts.image_packages import BRAIN, fetched
 from kit import phantom
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "heads"
-AVERAGE = "pydeface/data/mean_reg2mean.nii.gz"
 
 Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -82,17 +82,29 @@ def read(path: Path, name: str, *, ct: bool) -> Image:
     return Image(name, values, affine, np.zeros(values.shape, bool), ct, np.eye(4))
 
 
-def heads(wheels: Path) -> list[Image]:
-    """Return the shared heads that are present, the average head of a package, and two phantoms."""
-    found = [
-        read(path, path.name.removesuffix(".nii.gz"), ct=path.name.startswith("ct_"))
-        for path in sorted(SHARED.glob("*.nii.gz"))
-    ]
-    for wheel in sorted(wheels.glob("pydeface-*.whl")):
-        with zipfile.ZipFile(wheel) as content:
-            content.extract(AVERAGE, wheels)
-        found.append(read(wheels / AVERAGE, "pypi_average_T1w", ct=False))
-    return found + [_phantom(kind) for kind in ("ct", "mr")]
+def heads(folder: Path, wanted: Callable[[str], object] = lambda name: True) -> list[Image]:
+    """Return the wanted of: the shared heads that are present, those of packages, two phantoms.
+
+    Parameters
+    ----------
+    folder : Path
+        Keeps what is fetched.
+    wanted : callable, optional
+        Says of a name whether that head is wanted.
+    """
+    paths = {path.name.removesuffix(".nii.gz"): path for path in sorted(SHARED.glob("*.nii.gz"))}
+    paths = {name: path for name, path in paths.items() if wanted(name)} | fetched(folder, wanted)
+    found = [_whole(name, path) for name, path in paths.items()]
+    return found + [_phantom(kind) for kind in ("ct", "mr") if wanted(f"phantom_{kind}")]
+
+
+def _whole(name: str, path: Path) -> Image:
+    image = read(path, name, ct=name.startswith("ct_"))
+    brain = path.with_name(BRAIN + path.name)
+    if brain.is_file():
+        image = replace(image, brain=read(brain, name, ct=False).values > 0)
+    # an average in thousandths would be lost in whole numbers
+    return replace(image, values=image.values * 1000) if float(image.values.max()) < 10.0 else image
 
 
 def _phantom(kind: phantom.Modality) -> Image:
