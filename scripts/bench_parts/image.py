@@ -3,10 +3,12 @@
 Each case runs `lethe image deface` in a process of its own. Brain masks come from deepbet (MR), from
 Hounsfield units without any template (CT) or from the drawing (phantoms). Faces are looked for before and
 after by four public detectors (MTCNN, dlib, MediaPipe, Haar cascades) on pictures of the skin from five
-angles. quickshear is given the brain mask; pydeface's approach is its own average head and face mask, matched
-with SimpleITK where it calls FLIRT. The peers set removed voxels to 0, which is water in CT: there the
-benchmark puts air instead, to their favour. They and the detectors are installed into a virtual environment
-that is thrown away; `--peers` names a folder that keeps it for the next run.
+angles. `--acceptance` adds what the design's acceptance table asks: identity distance, landmarks, volumes,
+the mask carried over, the same bytes twice, four more angles, and ten pictures by VTK, which shares nothing
+with our renderer. quickshear is given the brain mask; pydeface's approach is its own average head and face
+mask, matched with SimpleITK where it calls FLIRT. The peers set removed voxels to 0, which is water in CT:
+there the benchmark puts air instead, to their favour. They and the detectors are installed into a virtual
+environment that is thrown away; `--peers` names a folder that keeps it for the next run.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-import scipy.ndimage as ndi
+from numpy.typing import NDArray
 
 from bench_parts import image_views
+from bench_parts.image_accept import CARRIED, Accepted, Judge, dice, intracranial
 from bench_parts.image_heads import Image, Mask, heads, write
 from bench_parts.image_table import BACK, OURS, QUICKSHEAR, TEMPLATE, Result, report
 from bench_parts.image_variants import variants
@@ -38,9 +41,10 @@ from lethe.image.deface.render import View
 
 PACKAGES = (
     "deepbet==1.0.2", "torchvision", "requests", "dlib-bin", "mediapipe==0.10.21", "opencv-python-headless<5",
-    "SimpleITK", "quickshear==1.2.0", "nibabel", "scipy", "pillow",
+    "SimpleITK", "quickshear==1.2.0", "nibabel", "scipy", "pillow", "vtk",
 )  # fmt: skip
-ALONE = ("facenet-pytorch==2.6.0", "pydeface==2.1.0")  # their own dependencies are older or not needed
+# their own dependencies are older or not needed
+ALONE = ("facenet-pytorch==2.6.0", "face_recognition_models==0.3.0", "pydeface==2.1.0")
 QUICK = ("ct_cranium|mr_sub3_T1w|phantom", "as it is|5 mm|turned|top 100")
 SIDE_BY_SIDE = "as it is|^5 mm|oblique|chin cut"
 SEES = Path(__file__).with_name("image_peers.py")
@@ -91,15 +95,16 @@ def peers(kept: Path | None) -> Iterator[Peers]:
     with tempfile.TemporaryDirectory() as thrown_away:
         folder = kept or Path(thrown_away)
         python, wheels, done = folder / "bin" / "python", folder / "wheels", folder / "complete"
-        if not done.is_file():
+        content = " ".join((*PACKAGES, *ALONE))
+        if not done.is_file() or done.read_text() != content:
             say("installing detectors and peers (some minutes)")
             venv.create(folder, with_pip=True)
             quiet = {"check": True, "stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
             pip = [str(python), "-m", "pip"]
             subprocess.run([*pip, "install", *PACKAGES], **quiet)  # type: ignore[call-overload]
-            subprocess.run([*pip, "install", "--no-deps", ALONE[0]], **quiet)  # type: ignore[call-overload]
-            subprocess.run([*pip, "download", "--no-deps", "--dest", str(wheels), ALONE[1]], **quiet)  # type: ignore[call-overload]
-            done.touch()
+            subprocess.run([*pip, "install", "--no-deps", *ALONE[:-1]], **quiet)  # type: ignore[call-overload]
+            subprocess.run([*pip, "download", "--no-deps", "--dest", str(wheels), ALONE[-1]], **quiet)  # type: ignore[call-overload]
+            done.write_text(content)
         found = Peers(python, wheels)
         try:
             yield found
@@ -110,17 +115,6 @@ def peers(kept: Path | None) -> Iterator[Peers]:
 def say(text: str) -> None:
     """Tell the person who waits."""
     print(text, file=sys.stderr, flush=True)
-
-
-def intracranial(image: Image) -> Mask:
-    """Find the brain of a CT without any template: soft tissue that a ball of 6 mm can reach."""
-    soft = ndi.gaussian_filter(image.values, 0.7)
-    soft_tissue = (soft > -15) & (soft < 100)
-    core = ndi.distance_transform_edt(soft_tissue, sampling=image.spacing) > 6
-    labels, count = ndi.label(core)
-    largest = labels == 1 + int(np.argmax(ndi.sum_labels(core, labels, range(1, count + 1))))
-    near = ndi.distance_transform_edt(~largest, sampling=image.spacing) < 6
-    return np.asarray(near & soft_tissue)
 
 
 def with_brain(image: Image, seeing: Peers, folder: Path) -> Image:
@@ -172,10 +166,17 @@ def measured(command: list[str | Path]) -> Done:
 class Bench:
     """Runs cases in one folder."""
 
-    def __init__(self, seeing: Peers, folder: Path, pictures: Path | None) -> None:
+    def __init__(self, seeing: Peers, folder: Path, pictures: Path | None, *, accept: bool) -> None:
         self._seeing, self._folder, self._pictures = seeing, folder, pictures
+        self._judge = Judge(seeing, pictures or folder) if accept else None
+        self._mask = folder / "mask_of_result.nii.gz"
 
-    def run(self, image: Image, variant: str, *, others: bool) -> list[Result]:
+    def mask(self, image: Image) -> Image:
+        """Return the mask of an image, as an image."""
+        self._deface(OURS, image.save(self._folder / "plain.nii.gz"), self._folder / "plain_o.nii.gz", image)
+        return replace(image, values=self._label().astype(np.float32), ct=False)
+
+    def run(self, image: Image, variant: str, *, others: bool, carried: Mask | None = None) -> list[Result]:
         """De-face one image with our engine and, if asked, with the others."""
         source = image.save(self._folder / "source.nii.gz")
         stage = image_views.set_stage(image)
@@ -186,8 +187,8 @@ class Bench:
         for tool in (OURS, QUICKSHEAR, TEMPLATE) if others else (OURS,):
             target = self._folder / "target.nii.gz"
             target.unlink(missing_ok=True)
-            result = Result(image.name, variant, tool, before=seen)
-            self._deface(tool, source, target, image, result)
+            result = self._deface(tool, source, target, image)
+            result.variant, result.before = variant, seen
             after = image.values
             if target.is_file():
                 after = np.asarray(nib.load(target).dataobj, np.float32)  # type: ignore[attr-defined]
@@ -198,8 +199,43 @@ class Bench:
                 views = image_views.views(stage, image, after)
                 result.moved = image_views.moved(before, views)
                 result.after = self._faces(views, name, tool.split()[0])
+                if tool == OURS and self._judge is not None and target.is_file():
+                    result.accepted = self._accept(
+                        stage, image, after, source, target, (before, views), carried
+                    )
             results.append(result)
         return results
+
+    def _accept(
+        self,
+        stage: image_views.Stage,
+        image: Image,
+        after: NDArray[np.float32],
+        source: Path,
+        target: Path,
+        views: tuple[list[View], list[View]],
+        carried: Mask | None,
+    ) -> Accepted:
+        judge, label = self._judge, self._label()
+        if judge is None:
+            raise AssertionError
+        again = self._folder / "again.nii.gz"
+        first = target.read_bytes(), self._mask.read_bytes()
+        again.unlink(missing_ok=True)
+        self._deface(OURS, source, again, image)
+        same = again.is_file() and first == (again.read_bytes(), self._mask.read_bytes())
+        accepted = Accepted(same_bytes=same)
+        raw = np.where(label == 2, np.float32(image.air), after)
+        unfilled = image_views.views(stage, image, raw, angles=(0.0,))[0]
+        front = image_views.ANGLES.index(0.0)
+        judge.likeness(accepted, views[0][front], views[1][front], unfilled)
+        accepted.volume = judge.volume(image, source, after, target)
+        accepted.overlap = None if carried is None else dice(carried, label > 0)
+        accepted.before, accepted.after = (judge.look(stage, image, each) for each in (image.values, after))
+        return accepted
+
+    def _label(self) -> NDArray[np.uint8]:
+        return np.asarray(nib.load(self._mask).dataobj)  # type: ignore[attr-defined]
 
     def _backs(self, stage: image_views.Stage, image: Image, name: str) -> list[dict[str, float]]:
         """Look where there is no face, to know how often a detector is wrong."""
@@ -210,7 +246,8 @@ class Bench:
         paths = image_views.save(views, folder, f"{name}_{when}")
         return list(self._seeing.ask(do="faces", pictures=[str(path) for path in paths]))
 
-    def _deface(self, tool: str, source: Path, target: Path, image: Image, result: Result) -> None:
+    def _deface(self, tool: str, source: Path, target: Path, image: Image) -> Result:
+        result = Result(image.name, "", tool)
         command: list[str | Path]
         if tool == OURS:
             command = [
@@ -221,6 +258,8 @@ class Bench:
                 "deface",
                 source,
                 target,
+                "--mask-out",
+                self._mask,
                 "--output",
                 "json",
             ]
@@ -239,6 +278,7 @@ class Bench:
         elif done.code:
             result.verdict = "refused" if tool == OURS else "failed"
             result.reasons = done.complained.split()[:1] if tool == OURS else []
+        return result
 
 
 def main() -> int:
@@ -249,6 +289,7 @@ def main() -> int:
     parser.add_argument("--variants", default="", help="only variants whose name matches this pattern")
     parser.add_argument("--issue-only", action="store_true", help="without children, operations and the like")
     parser.add_argument("--alone", action="store_true", help="without quickshear and pydeface's template")
+    parser.add_argument("--acceptance", action="store_true", help="also the design's acceptance table")
     parser.add_argument("--peers", type=Path, help="folder of the peers' environment, kept for the next run")
     parser.add_argument("--pictures", type=Path, help="keep the pictures there; they show faces")
     parser.add_argument("--output", choices=("table", "json"), default="table")
@@ -260,7 +301,7 @@ def main() -> int:
         re.compile(word or other) for word, other in zip((given.heads, given.variants), quick, strict=True)
     ]
     with peers(given.peers) as seeing, tempfile.TemporaryDirectory() as folder:
-        bench = Bench(seeing, Path(folder), given.pictures)
+        bench = Bench(seeing, Path(folder), given.pictures, accept=given.acceptance)
         chosen = [image for image in heads(seeing.wheels) if patterns[0].search(image.name)]
         results = _run(bench, chosen, seeing, Path(folder), patterns[1], given)
     if given.output == "json":
@@ -285,10 +326,16 @@ def _run(
         made = variants(whole, further=not given.issue_only)
         work += [(whole, name, make) for name, make in made.items() if pattern.search(name)]
     results: list[Result] = []
+    plain: dict[str, Image] = {}
     start = time.perf_counter()
     for number, (whole, name, make) in enumerate(work, 1):
         others = not given.alone and re.search(SIDE_BY_SIDE, name) is not None
-        results += (fresh := bench.run(make(whole), name, others=others))
+        carried = None
+        if given.acceptance and name.startswith(CARRIED):
+            if whole.name not in plain:
+                plain = {whole.name: bench.mask(whole)}
+            carried = make(plain[whole.name]).values > 0.5
+        results += (fresh := bench.run(make(whole), name, others=others, carried=carried))
         left = (time.perf_counter() - start) / number * (len(work) - number) / 60
         ours = next(result for result in fresh if result.tool == OURS)
         said = "; ".join(ours.misses()) or "nothing missed"

@@ -1,8 +1,8 @@
 """What the peers of the image benchmark do; run by the Python that holds them.
 
-``serve`` answers one JSON line per JSON line: brain masks (deepbet) and faces on pictures (MTCNN, dlib,
-MediaPipe, Haar cascades). ``quickshear`` and ``template`` de-face one file and end, so that their seconds and
-megabytes can be measured.
+``serve`` answers one JSON line per JSON line: brain masks (deepbet), faces on pictures (MTCNN, dlib,
+MediaPipe, Haar cascades) and how alike two pictures of a face are (dlib). ``quickshear`` and ``template``
+de-face one file and end, so that their seconds and megabytes can be measured.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 SURE = {"mtcnn": 0.9, "dlib": 0.0, "mediapipe": 0.5, "haar": 5.0}
@@ -59,12 +61,54 @@ def _haar() -> Callable[[Any], list[float]]:
 DETECTORS = {"mtcnn": _mtcnn, "dlib": _dlib, "mediapipe": _mediapipe, "haar": _haar}
 
 
+class Likeness:
+    """Where the parts of a face lie, and how far another picture is from it in dlib's 128 dimensions."""
+
+    def __init__(self) -> None:
+        dlib = import_module("dlib")
+        package = find_spec("face_recognition_models")
+        if package is None or package.origin is None:
+            raise SystemExit("face_recognition_models is not installed")
+        models = Path(package.origin).parent / "models"  # its own code needs modules that are gone
+        self._finder = dlib.get_frontal_face_detector()
+        self._parts = dlib.shape_predictor(str(models / "shape_predictor_68_face_landmarks.dat"))
+        self._describe = dlib.face_recognition_model_v1(
+            str(models / "dlib_face_recognition_resnet_model_v1.dat")
+        )
+        self._rectangle = dlib.rectangle
+        self._mtcnn = import_module("facenet_pytorch").MTCNN(device="cpu", min_face_size=30)
+
+    def compare(self, before: str, others: list[str]) -> dict[str, Any]:
+        """Look at the face of one picture, and at the same box of others."""
+        image, np = import_module("PIL.Image"), import_module("numpy")
+        whole, *rest = (np.array(image.open(path).convert("RGB")) for path in (before, *others))
+        boxes, scores, five = self._mtcnn.detect(image.fromarray(whole), landmarks=True)
+        seen = boxes is not None and scores[0] >= SURE["mtcnn"]
+        rectangles = self._finder(whole, 1)
+        if not rectangles and not seen:
+            return {}
+        rectangle = rectangles[0] if rectangles else self._rectangle(*(round(float(n)) for n in boxes[0]))
+        corners = (rectangle.left(), rectangle.top(), rectangle.right(), rectangle.bottom())
+        parts = self._parts(whole, rectangle)
+        one, *other = (np.array(self._describe_box(each, rectangle)) for each in (whole, *rest))
+        return {
+            "box": [float(n) for n in (boxes[0] if seen else corners)],
+            "five": five[0].tolist() if seen else [],
+            "many": [[parts.part(n).x, parts.part(n).y] for n in range(27, 68)],
+            "distances": [round(float(np.linalg.norm(one - each)), 3) for each in other],
+        }
+
+    def _describe_box(self, picture: Any, rectangle: Any) -> Any:
+        return self._describe.compute_face_descriptor(picture, self._parts(picture, rectangle))
+
+
 class Server:
     """Holds what takes long to load."""
 
     def __init__(self) -> None:
         self._finders: dict[str, Callable[[Any], list[float]]] = {}
         self._brain: Any = None
+        self._likeness: Likeness | None = None
 
     def faces(self, pictures: list[str]) -> list[dict[str, float]]:
         """Return the best score of each detector that is sure of a face, picture by picture."""
@@ -77,6 +121,11 @@ class Server:
             scores = {name: max(find(picture), default=-1.0) for name, find in self._finders.items()}
             answer.append({name: round(s, 2) for name, s in scores.items() if s >= SURE[name]})
         return answer
+
+    def likeness(self, before: str, others: list[str]) -> dict[str, Any]:
+        """Return box and parts of the face on the picture before, and how far the others are from it."""
+        self._likeness = self._likeness or Likeness()
+        return self._likeness.compare(before, others)
 
     def brain(self, source: str, target: str) -> None:
         """Write the brain mask of an MR image."""

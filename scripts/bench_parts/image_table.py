@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench_parts import image_views
+from bench_parts.image_accept import Accepted
 
 OURS, QUICKSHEAR, TEMPLATE = "lethe", "quickshear", "pydeface's template"
 BACK = "back of the head"
@@ -29,6 +31,7 @@ class Result:
     seconds: float = 0.0
     megabytes: float = 0.0
     measures: dict[str, Any] = field(default_factory=dict)
+    accepted: Accepted | None = None
 
     def misses(self) -> list[str]:
         """Return every face that was found after de-facing, and every lost voxel of the brain."""
@@ -38,6 +41,12 @@ class Result:
             for name, score in view.items():
                 also = "" if name in sighted else ", which saw none before"
                 found.append(f"a face at {angle:+.0f} degrees for {name} ({score}){also}")
+        more = self.accepted or Accepted()
+        sighted = {name for view in more.before.values() for name in view}
+        for place, view in more.after.items():
+            for name, score in view.items():
+                also = "" if name in sighted else ", which saw none before"
+                found.append(f"a face in {place} for {name} ({score}){also}")
         return found
 
 
@@ -98,7 +107,62 @@ def report(results: list[Result]) -> None:
     if backs:
         said = ", ".join(f"{name} {count}" for name, count in wrong.items()) or "none"
         print(f"  on {len(backs)} pictures of untouched backs of heads, where there is none: {said}")
+    _acceptance(ours)
     _compare(results)
+
+
+def _shares(accepted: Accepted) -> str:
+    numbers = (accepted.identity, accepted.unfilled, accepted.earless)
+    shares = (accepted.in_box, accepted.five, accepted.many)
+    volume = "-" if accepted.volume is None else f"{accepted.volume:+.2%}"
+    overlap = "-" if accepted.overlap is None else f"{accepted.overlap:.3f}"
+    faces = [sum(map(len, seen.values())) for seen in (accepted.before, accepted.after)]
+    return (
+        "".join(f"{'-' if n is None else f'{n:.2f}':>9}" for n in numbers)
+        + "".join(f"{'-' if n is None else f'{n:.0%}':>6}" for n in shares)
+        + f"{volume:>8}{overlap:>7}{'yes' if accepted.same_bytes else 'NO':>6}{faces[0]:>6} ->{faces[1]:>3}"
+    )
+
+
+def _acceptance(ours: list[Result]) -> None:
+    judged = [(result, result.accepted) for result in ours if result.accepted is not None]
+    if not judged:
+        return
+    heading = f"{'identity':>9}{'no wall':>9}{'no ears':>9}{'box':>6}{'five':>6}{'many':>6}"
+    heading += f"{'volume':>8}{'Dice':>7}{'same':>6}{'faces':>10}"
+    print(f"\nThe design's acceptance table:\n{'head':17} {'variant':23} {'verdict':8}{heading}")
+    for result, accepted in judged:
+        print(f"{result.head:17} {result.variant:23} {result.verdict:8}{_shares(accepted)}")
+    print(
+        "\nidentity: distance of the frontal view from that before in dlib's 128 dimensions; the same without"
+        "\nplug and wall, and with ears hidden; box: surface in the old detector box more than 4 mm back;"
+        "\nfive, many: eyes, nose and mouth of MTCNN and dlib more than 8 mm back; volume: of brain or skull"
+        "\nafter, by the same tool; Dice: of the mask with that of the plain image; same: bytes of a second"
+        "\nrun; faces: from more angles and by VTK"
+    )
+    for said, target, met in _TARGETS:
+        known = [(a, met(a)) for r, a in judged if r.verdict == "pass"]
+        asked = [good for _, good in known if good is not None]
+        print(f"  {said:34} {target:9} {sum(asked):>4} of {len(asked)} images that pass")
+    boxes = [a.in_box for r, a in judged if r.verdict == "pass" and a.in_box is not None]
+    if boxes:
+        print(f"  {'median in the old box':34} {'>= 75%':9} {statistics.median(boxes):>4.0%}")
+
+
+def _at_least(value: float | None, limit: float) -> bool | None:
+    return None if value is None else value >= limit
+
+
+_TARGETS: tuple[tuple[str, str, Callable[[Accepted], bool | None]], ...] = (
+    ("identity distance", ">= 0.54", lambda a: _at_least(a.identity, 0.54)),
+    ("surface in the old box moved", ">= 60%", lambda a: _at_least(a.in_box, 0.6)),
+    ("MTCNN's five points moved", "100%", lambda a: _at_least(a.five, 1.0)),
+    ("dlib's eyes, nose, mouth moved", "100%", lambda a: _at_least(a.many, 1.0)),
+    ("volume of an independent tool", "0.5%", lambda a: None if a.volume is None else abs(a.volume) <= 0.005),
+    ("mask as on the plain image (Dice)", ">= 0.9", lambda a: _at_least(a.overlap, 0.9)),
+    ("same bytes twice", "", lambda a: a.same_bytes),
+    ("no face on any further picture", "", lambda a: not any(a.after.values())),
+)
 
 
 def _compare(results: list[Result]) -> None:

@@ -17,8 +17,10 @@ from lethe.image.deface.morph import closed, dilate, filled, largest, opened
 from lethe.image.deface.render import View, look
 
 ANGLES = (-50.0, -25.0, 0.0, 25.0, 50.0)
+MORE_ANGLES = (-45.0, -20.0, 20.0, 45.0)
 PIXEL_MM = 1.2
 ENLARGED = 2.5
+BORDER = 30
 MOVED_MM = 4.0
 
 Mask = NDArray[np.bool_]
@@ -62,19 +64,31 @@ def _grid(image: Image, values: NDArray[np.float32]) -> Grid:
     return to_grid(blocks.astype(np.float32), affine, air=image.air, spacing=PIXEL_MM)
 
 
-def views(stage: Stage, image: Image, values: NDArray[np.float32], *, behind: bool = False) -> list[View]:
-    """Look at the head from every angle, or at its back; only what was near the head before is shown."""
+def shown(stage: Stage, image: Image, values: NDArray[np.float32]) -> Grid:
+    """Return what is looked at: only what was near the head before."""
     grid = _grid(image, values)
-    shown = replace(grid, values=np.where(stage.near, grid.values, np.float32(image.air)))
-    turned = [angle + 180.0 * behind for angle in ANGLES]
-    return [look(shown, stage.level, angle, frame=stage.solid, pixel_mm=PIXEL_MM) for angle in turned]
+    return replace(grid, values=np.where(stage.near, grid.values, np.float32(image.air)))
 
 
-def save(found: list[View], folder: Path, name: str) -> list[Path]:
+def views(
+    stage: Stage,
+    image: Image,
+    values: NDArray[np.float32],
+    *,
+    behind: bool = False,
+    angles: tuple[float, ...] = ANGLES,
+) -> list[View]:
+    """Look at the head from every angle, or at its back."""
+    grid = shown(stage, image, values)
+    turned = [angle + 180.0 * behind for angle in angles]
+    return [look(grid, stage.level, angle, frame=stage.solid, pixel_mm=PIXEL_MM) for angle in turned]
+
+
+def save(found: list[View], folder: Path, name: str, angles: tuple[float, ...] = ANGLES) -> list[Path]:
     """Write the pictures as large as detectors like them."""
     paths = []
-    for angle, view in zip(ANGLES, found, strict=True):
-        picture = Pillow.fromarray(np.pad(view.picture, 30))
+    for angle, view in zip(angles, found, strict=True):
+        picture = Pillow.fromarray(np.pad(view.picture, BORDER))
         size = (round(picture.width * ENLARGED), round(picture.height * ENLARGED))
         paths.append(folder / f"{name}_{angle:+.0f}.png")
         picture.resize(size, Pillow.Resampling.BICUBIC).save(paths[-1])
