@@ -38,6 +38,7 @@ _SIZES = (0.0, 10.0)  # as the template, and 13 % smaller, as most adults are
 _TEMPLATE_MM = (152.0, 182.0)  # width and length of the template's vault
 _CHILD = 1.22  # adults need up to 1.19
 _INNER_WEIGHT = 0.5  # a brain 10 mm beside the template's weighs more than poses differ in information
+_HOPELESS = 0.06  # who is so far behind the best stays behind: the second search gains up to 0.03
 _MNI_CENTRE = np.array([0.0, -15.0, 8.0])
 
 
@@ -115,10 +116,13 @@ def align(head: Head, template: Template) -> Alignment:
     with ThreadPoolExecutor(2) as both:
         upright, turned = search.starts(few, coarse), search.turned(few, coarse)
         found = [pose for _, pose in both.map(quick, upright + turned)]
-        rough, turned = found[: len(upright)], found[len(upright) :]
         # the blurred template and the sharper one do not agree on the order of poses that differ much
-        rough = _ranked(rough, search.cost, many, fine)[:3]
-        second = list(both.map(partial(exact, calls=300, first=(2, 2, 2, 3, 3, 3, 3)), rough + turned))
+        rough = _ranked(found[: len(upright)], search.cost, many, fine)[:3] + found[len(upright) :]
+        scored = [(search.cost(pose, many, fine), pose) for pose in rough]
+        limit = min(cost for cost, _ in scored) + _HOPELESS
+        second = [(cost, pose) for cost, pose in scored if cost > limit]
+        near = [pose for cost, pose in scored if cost <= limit]
+        second += both.map(partial(exact, calls=300, first=(2, 2, 2, 3, 3, 3, 3)), near)
     second.sort(key=lambda found: found[0])
     start = np.concatenate([second[0][1], np.zeros(5)])
     _, pose = exact(start, calls=700, first=(1, 1, 1, *(2,) * 9))

@@ -241,7 +241,8 @@ def to_grid(
     target[:3, 3] = low
     matrix: Affine = np.asarray(np.linalg.inv(affine) @ target, np.float64)
     blur = np.maximum(0.0, (spacing / np.sqrt((affine[:3, :3] ** 2).sum(axis=0)) - 1.0) * 0.4)
-    soft = ndi.gaussian_filter(means, blur) if blur.max() > 0.05 else means
+    # a narrower one has a single point
+    soft = ndi.gaussian_filter(means, blur) if blur.max() >= 0.125 else means
     if exact:
         values = ndi.affine_transform(
             soft,
