@@ -338,7 +338,7 @@ def _gaps(places: NDArray[np.float64], instances: Sequence[Instance], allowed: f
         return [
             Finding(
                 "missing-slices",
-                f"{len(odd)} gaps between slices show that images are missing.",
+                f"Gaps between slices show that images are missing, at {len(odd)} places.",
                 remedy="Send the complete series again.",
             )
         ]
