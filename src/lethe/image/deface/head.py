@@ -48,7 +48,7 @@ class Head:
     parts : SkullParts or None
         What a CT is made of; None in MR.
     brain : ndarray of bool or None
-        Brain that a CT shows by itself; None in MR and where no skull encloses any.
+        Brain that the image shows by itself; None where no skull encloses any.
     """
 
     grid: Grid

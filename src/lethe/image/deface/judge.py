@@ -12,8 +12,8 @@ from .align import Alignment
 from .front import Front, front
 from .grid import Array3
 from .head import Head
-from .morph import Mask, depth, distance_to
-from .protect import Protection
+from .morph import Mask, depth, dilate, distance_to
+from .protect import SCALP_MINIMUM, Protection
 from .region import Region, air_below, tissue
 from .scene import Modality
 from .template import Template
@@ -27,7 +27,6 @@ CLEARANCE_MM = 2.0
 FACE_MINIMUM_CM2 = 6.0
 AIR_MINIMUM = 0.04
 BRAIN_SEEN_ML = 40.0
-SCALP_MINIMUM = 0.45
 UNEVEN = 4.0  # whole heads under a head coil have 1.2 to 2.9; up to 4 is evened out before the match
 AHEAD_MM = -10.0  # real faces have -2 to 6
 RECESSION_GONE_MM = 18.0
@@ -36,6 +35,7 @@ MOVED_MM = 8.0
 MOVED_MINIMUM = 0.85
 _SKIN_MM = 3.0
 _DARKEST = 5  # percent of a head
+_EDGE_MM, _SAME_VALUE, _EMPTIED = 4.0, 1e-3, 0.9
 _DEEP_SEEN = 0.3  # share of the deep face that must be in view before its air says anything
 _NECK_MIDDLE_Y = -15.0  # MNI; the deep face and its mirror image behind this plane
 
@@ -67,6 +67,8 @@ class Expectation:
         Share of air (nose, sinuses, mouth) in the deep face; None when too little of it is in view.
     air_behind : float or None
         The same where the face would be if front and back were swapped.
+    emptied : bool
+        Where a face is expected and no tissue is, there is one value: it was set, no scanner measured it.
     """
 
     face_cm2: float
@@ -75,6 +77,7 @@ class Expectation:
     skin: Mask
     air_ahead: float | None
     air_behind: float | None
+    emptied: bool = False
 
 
 def expect(head: Head, template: Template, pose: Alignment, region: Region) -> Expectation:
@@ -100,7 +103,17 @@ def expect(head: Head, template: Template, pose: Alignment, region: Region) -> E
     ahead, behind = _air_shares(head, pose, region)
     area = float(shell.sum()) * grid.spacing**2 / 100.0
     surface = front(grid, tissue(head) & head.mask, template, pose)
-    return Expectation(area, present, surface, skin & tissue(head), ahead, behind)
+    gone = inside & ~dilate(tissue(head), _EDGE_MM, grid.spacing)
+    return Expectation(
+        area, present, surface, skin & tissue(head), ahead, behind, _one_value(grid.values[gone], grid.values)
+    )
+
+
+def _one_value(part: Array3, whole: Array3) -> bool:
+    if not part.size:
+        return False
+    near = np.abs(part - np.median(part)) < _SAME_VALUE * float(whole.max() - whole.min())
+    return bool(np.mean(near) > _EMPTIED)
 
 
 def _air_shares(head: Head, pose: Alignment, region: Region) -> tuple[float | None, float | None]:
@@ -215,7 +228,8 @@ def faceless(expectation: Expectation) -> str | None:
     if expectation.face_cm2 < FACE_MINIMUM_CM2:
         return "face-not-in-view"
     recession = expectation.front.recession_mm
-    if recession is not None and recession >= RECESSION_GONE_MM:
+    # the faint face of an echo-planar image is not gone
+    if recession is not None and recession >= RECESSION_GONE_MM and expectation.emptied:
         return "already-defaced"
     return None
 

@@ -20,6 +20,10 @@ from .scene import Modality
 from .template import Template
 
 _ASTRAY_MM = 10.0
+_LEAK_MM, _FACE_Y = 12.0, 10.0
+_SHOWN_MM = 6.0
+_FAR_MM, _MORE_MM = 26.0, 4.0  # where the fat is suppressed
+SCALP_MINIMUM = 0.45  # share of the scalp that is seen
 _CHILD = 1.4  # how much larger the template is than the head of a small child
 _BULGE_CELLS = 8
 _VAULT_Z, _SCALP_Z = -23.0, 20.0  # MNI
@@ -80,21 +84,20 @@ def protect(head: Head, template: Template, pose: Alignment) -> Protection:
     spacing = head.grid.spacing
     expected = head.grid.carry(template.brain, template.affine, pose.to_mni)
     skin_depth = depth(head.mask | ~head.grid.valid, spacing)
+    scalp = scalp_shown(head, skin_depth, head.grid.coordinates(pose.to_mni)[2] > _SCALP_Z)
     if head.modality is Modality.CT:
         found = _protect_ct(head, expected, skin_depth, pose)
     else:
-        # an infant's head is laid onto the template as exactly as a child's, in proportion to its size
-        found = _protect_mr(head, expected, skin_depth, min(1.0, _CHILD / pose.expected_size))
+        found = _protect_mr(head, expected, skin_depth, pose, scalp)
         if pose.shared_nmi is None:
             found = replace(found, overlap=min(found.overlap, _deep_share(head, expected, skin_depth)))
     seen = float(((expected > 0.5) & head.grid.valid).sum()) * head.grid.voxel_ml
-    vault = head.grid.coordinates(pose.to_mni)[2] > _SCALP_Z
     return replace(
         found,
         seen_ml=seen,
         share_of_head=_share(expected > 0.3, head.mask),
         streaks=metal_streaks(head, expected),
-        scalp=scalp_shown(head, skin_depth, vault),
+        scalp=scalp,
     )
 
 
@@ -105,16 +108,20 @@ def _share(part: Mask, whole: Mask) -> float:
 def _protect_ct(head: Head, expected: Array3, skin_depth: Array3, pose: Alignment) -> Protection:
     spacing = head.grid.spacing
     inner = np.zeros_like(head.mask) if head.brain is None else head.brain
-    cavity = _skull_space(head, expected) | inner
-    overlap = _share(cavity, (expected > 0.5) & head.grid.valid)
+    space = _skull_space(head, expected)
+    overlap = _share(space | inner, (expected > 0.5) & head.grid.valid)
     if head.brain is not None:
         # the skull knows better than the template; where they contradict, the pose is wrong
         overlap = min(overlap, _share(dilate(expected > 0.3, _ASTRAY_MM, spacing), inner))
     if overlap > 0.8:
+        _, y, z = head.grid.coordinates(pose.to_mni)
+        inner = inner & _no_face(expected, y, z, spacing)
+        cavity = space | inner
         keep = dilate(cavity, 6.0, spacing) | erode(expected > 0.3, 2.0, spacing)
+        # where the data end, the skull is open
+        keep |= dilate(expected > 0.3, 8.0, spacing) & _at_end(head)
         if head.parts is not None:
             # through a hole in the vault the brain may bulge up to the skin; below lie the orbits
-            z = head.grid.coordinates(pose.to_mni)[2]
             free = cavity | (head.parts.free & (z > _VAULT_Z))
             bulge = ndi.binary_dilation(cavity, CROSS, iterations=_BULGE_CELLS, mask=free)
             keep |= dilate(bulge & (z > _VAULT_Z), 3.0, spacing)
@@ -140,10 +147,18 @@ def _skull_space(head: Head, expected: Array3) -> Mask:
     allowed = free & dilate(expected > 0.5, 9.0, spacing)
     grown = ndi.binary_dilation(space, CROSS, iterations=3, mask=allowed | space)
     # where the data end, the ball met the end of the data and not the skull
-    beyond = np.pad(~head.grid.valid, 1, constant_values=True)
-    at_end = dilate(beyond, _END_MM, spacing)[1:-1, 1:-1, 1:-1]
-    grown = ndi.binary_dilation(grown, CROSS, iterations=6, mask=(allowed & at_end) | grown)
+    grown = ndi.binary_dilation(grown, CROSS, iterations=6, mask=(allowed & _at_end(head)) | grown)
     return np.asarray(grown | (dilate(space, 2.5, spacing) & free), bool)
+
+
+def _at_end(head: Head) -> Mask:
+    beyond = np.pad(~head.grid.valid, 1, constant_values=True)
+    return dilate(beyond, _END_MM, head.grid.spacing)[1:-1, 1:-1, 1:-1]
+
+
+def _no_face(expected: Array3, y: Array3, z: Array3, spacing: float) -> Mask:
+    """Say where brain may be: orbits and tongue hang together with it when no fat is between them."""
+    return np.asarray((z > _VAULT_Z) | (y < _FACE_Y) | dilate(expected > 0.3, _LEAK_MM, spacing))
 
 
 def _shut(head: Head) -> Mask:
@@ -152,8 +167,12 @@ def _shut(head: Head) -> Mask:
     return closed(solid, 8.0, head.grid.spacing)[1:-1, 1:-1, 1:-1]
 
 
-def _protect_mr(head: Head, expected: Array3, skin_depth: Array3, size: float) -> Protection:
-    spacing = head.grid.spacing
+def _protect_mr(
+    head: Head, expected: Array3, skin_depth: Array3, pose: Alignment, scalp: float
+) -> Protection:
+    spacing, (_, y, z) = head.grid.spacing, head.grid.coordinates(pose.to_mni)
+    # an infant's head is laid onto the template as exactly as a child's, in proportion to its size
+    size = min(1.0, _CHILD / pose.expected_size)
     likely = expected > 0.5
     core = erode(likely, 2.0, spacing)
     keep = dilate(expected > 0.3, 10.0 * size, spacing)
@@ -164,14 +183,26 @@ def _protect_mr(head: Head, expected: Array3, skin_depth: Array3, size: float) -
     skin_distance = depth(_shut(head), spacing)
     # grey matter lies near the median, but far below it in images of strong contrast
     bright = values > min(0.45 * float(np.median(inside)), 0.7 * float(np.percentile(inside, 20)))
+    # where the fat is suppressed, the skin seems to lie at the brain
+    bare = scalp < SCALP_MINIMUM
+    reach, at_skin = (_FAR_MM, 0.0) if bare else (13.0, 2.5)
     # the skull is dark in every MR contrast: bright tissue that hangs together with the brain is brain
-    allowed = bright & dilate(likely, 13.0, spacing) & (skin_distance > 4.0 * size)
-    grown = np.asarray(ndi.binary_dilation(core, CROSS, iterations=8, mask=allowed | core))
+    allowed = bright & dilate(likely, reach, spacing) & (skin_distance > 1.6 * at_skin * size)
+    steps = int(reach / spacing) + 2
+    grown = np.asarray(ndi.binary_dilation(core, CROSS, iterations=steps, mask=allowed | core))
     grown = opened(grown, 3.0, spacing) | core
     # sulci and the fluid around the brain are dark: closing takes them in before the margin is added
-    guard = dilate(closed(grown, 4.0, spacing), _GUARD_MM * size, spacing) & (skin_distance > 2.5)
+    margin = (_GUARD_MM + (_MORE_MM if bare else 0.0)) * size
+    guard = dilate(closed(grown, 4.0, spacing), margin, spacing) & (skin_distance > at_skin)
     overlap = _share(bright, likely & head.grid.valid)
-    return Protection(keep | guard, likely | (grown & (expected > 0.02)), skin_depth, None, overlap)
+    brain = likely | (grown & (expected > 0.02))
+    if head.brain is not None:
+        # where the brain that the image shows and the template's contradict, the pose is wrong
+        overlap = min(overlap, _share(dilate(expected > 0.3, _ASTRAY_MM, spacing), head.brain))
+        inner = head.brain & _no_face(expected, y, z, spacing)
+        guard |= dilate(inner, _SHOWN_MM * size, spacing) & (skin_distance > at_skin)
+        brain |= inner
+    return Protection(keep | guard, brain, skin_depth, None, overlap)
 
 
 def _deep_share(head: Head, expected: Array3, skin_depth: Array3) -> float:
