@@ -31,8 +31,8 @@ def _distance_scipy(mask: Mask, spacing: float) -> NDArray[np.float32]:
 
 
 def _distance_edt(mask: Mask, spacing: float) -> NDArray[np.float32]:
-    # it works in Fortran order, which a C array turned round is in already
-    turned = np.ascontiguousarray(mask).T
+    # it works in Fortran order, which a C array turned round is in already, and on numbers twice as fast
+    turned = np.ascontiguousarray(mask).view(np.uint8).T
     found: NDArray[Any] = _edt.edt(turned, anisotropy=(spacing,) * 3, black_border=False, parallel=2)
     return np.asarray(found.T, np.float32)
 
