@@ -82,6 +82,43 @@ def _parts(dataset: Dataset, n: int) -> None:
     dataset.InstanceNumber = n % 7 + 1
 
 
+def _shifted(folder: Path) -> Volumes:
+    """Write two phases of a CT, the second a little off as the table returned."""
+    volumes = several(folder, lambda d, t: setattr(d, "AcquisitionNumber", t + 1), "CT")
+
+    def edit(dataset: Dataset, n: int) -> None:
+        x, y, z = (float(v) for v in dataset.ImagePositionPatient)
+        dataset.ImagePositionPatient = [x, y, round(z + 0.03 * (int(dataset.AcquisitionNumber) - 1), 2)]
+
+    edit_all(sorted(folder.iterdir()), edit)
+    return volumes
+
+
+def _with_trace(folder: Path) -> Volumes:
+    """Write three diffusion weightings, and the trace that the scanner made of them."""
+
+    def mark(dataset: Dataset, t: int) -> None:
+        dataset.AcquisitionNumber, dataset.ScanningSequence = t + 1, "EP"
+        dataset.DiffusionBValue = 1000.0 if t else 0.0
+        if t in (1, 2):
+            dataset.DiffusionGradientOrientation = [float(t == 1), float(t == 2), 0.0]
+        kind = "TRACEW" if t == 3 else "NONE"
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "DIFFUSION", kind]
+
+    return several(folder, mark, times=4)
+
+
+def _labelled(dataset: Dataset, t: int) -> None:
+    dataset.TemporalPositionIdentifier = t // 2 + 1
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "ASL", ("CONTROL", "LABEL")[t % 2]]
+
+
+def _labels(folder: Path) -> Volumes:
+    """Write two kinds at each of two times; each kind becomes an image."""
+    one, two, three, four = several(folder, _labelled, times=4)
+    return [one, three, two, four]
+
+
 COPIED: dict[str, Writer] = {
     "deflated": rewritten(deflate),
     "deflated, one object": rewritten(deflate, lambda f: enhanced(f, lambda d: None, times=2)),
@@ -92,6 +129,9 @@ COPIED: dict[str, Writer] = {
     "one number for all": set_all(InstanceNumber=0),
     "numbers in pairs": set_all(InstanceNumber=lambda n: n // 2 + 1),
     "numbers of each part": lambda f: plain(f, "CT", _parts),
+    "two phases a little apart": _shifted,
+    "diffusion with its trace": _with_trace,
+    "two kinds at two times": _labels,
     "some numbers": set_all(InstanceNumber=lambda n: n + 1 if n % 3 else None),
 }
 """Each writes a series and returns the volumes; the converter needs copies to read it."""

@@ -244,6 +244,13 @@ def _renamed_syntax(path: Path) -> None:
     dataset.save_as(path)
 
 
+def _cut_jpeg(folder: Path) -> list[NDArray[Any]]:
+    wanted = rewritten(dcmtk("dcmcjpeg", "+e1"))(folder)
+    path = folder / "0005.dcm"
+    path.write_bytes(path.read_bytes()[:-300])
+    return wanted
+
+
 def _less_at_the_end(folder: Path) -> list[NDArray[Any]]:
     wanted = odd.several(folder, odd.position_in_time)
     sorted(folder.iterdir())[-1].unlink()
@@ -307,6 +314,17 @@ NOT_CONVERTED: dict[str, tuple[Writer, str]] = {
         _plain(lambda d, n: d.add_new(0x00281053, "LO", "1,5")),
         "corrupt-instance",
     ),
+    "two patients": (_plain(lambda d, n: setattr(d, "PatientID", f"P{n % 2}")), "several-patients"),
+    "two studies": (_plain(lambda d, n: setattr(d, "StudyInstanceUID", f"1.2.{n % 2}")), "several-patients"),
+    "two frames of reference": (
+        _plain(lambda d, n: setattr(d, "FrameOfReferenceUID", f"1.2.{n // 7}")),
+        "mixed-frames",
+    ),
+    "two scans whose slices alternate": (
+        _plain(lambda d, n: setattr(d, "AcquisitionNumber", n % 2)),
+        "merged-scans",
+    ),
+    "compressed pixels cut short": (_cut_jpeg, "corrupt-pixels"),
     "a localizer among the slices": (_other_image("LOCALIZER"), "localizer"),
     "a projection among the slices": (_other_image("MIP"), "projection"),
     "a time point cut short": (_less_at_the_end, "missing-slices"),

@@ -77,6 +77,7 @@ COMMAND = Command(
         "lethe.image.pixels",
         "lethe.image.series",
         "lethe.image.numbering",
+        "lethe.image.spacing",
         "lethe.image.stack",
     ),
 )

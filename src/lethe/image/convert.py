@@ -126,11 +126,8 @@ def _convert(
     private = len(scalings) > 1 and (not philips or any(instance.enhanced for instance in ordered))
     # A CT is taken twice because the patient moved: each time point needs a mask and a verdict of its own.
     # And images of several kinds, as of water and of fat, are not times of one.
-    apart = max(map(len, stack.groups)) > 1 and (
-        any(instance.modality == "CT" for instance in ordered)
-        or len({(frame.component, frame.kind) for frame in stack.groups[0]}) > 1
-    )
-    options = {"private_scaling": private, "apart": apart}
+    times, kinds = max(map(len, stack.groups)), {(frame.component, frame.kind) for frame in stack.groups[0]}
+    apart = times > 1 and (any(i.modality == "CT" for i in ordered) or len(kinds) > 1)
     planes = Planes(instances)
     with Packer(stack, planes, ready) as packer:
         check = partial(
@@ -143,8 +140,8 @@ def _convert(
             instances=len(instances),
         )
 
-        def attempt(files: list[Path], remarks: list[Finding]) -> Conversion:
-            run = start.run(files, **options)
+        def attempt(files: list[Path], remarks: list[Finding], apart: bool = apart) -> Conversion:
+            run = start.run(files, private_scaling=private, apart=apart)
             try:
                 raws = run.images()
             except Refused:
@@ -160,14 +157,20 @@ def _convert(
                     raise
                 return check(raws, remarks=[*remarks, REORDERED])
 
+        def copies(decode: bool) -> list[Path]:
+            return plain_copies(stack, instances, planes, _empty(ready / "copies"), decode=decode)
+
+        # Times of several kinds, as a diffusion series with its trace: a fourth axis for each kind.
+        if 1 < len(kinds) < times and all(i.modality == "MR" and not i.enhanced for i in ordered):
+            with suppress(Refused):
+                return attempt(copies(decode=False), [COPIED], apart=False)
         try:
             return attempt([i.path for i in ordered], [])
         except Refused as refusal:
             for decode in (False, True) if refusal.code in HELPED else ():
-                copies = plain_copies(stack, instances, planes, _empty(ready / "copies"), decode=decode)
                 with suppress(Refused):
-                    if copies:
-                        return attempt(copies, [COPIED])
+                    if files := copies(decode):
+                        return attempt(files, [COPIED])
             raise
 
 

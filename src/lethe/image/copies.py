@@ -1,11 +1,13 @@
-"""Copies of objects that the converter cannot read as they are: alike, uncompressed, numbered in order.
+"""Copies of objects that the converter cannot read as they are.
 
-They are its input only. What it makes of them is compared with the objects that were sent.
+They are uncompressed where that helps, numbered in order, on the line through the slices, and of one kind in
+each series. They are its input only: what it makes of them is compared with the objects that were sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 COPIED = Finding(
     "converted-from-copies",
-    "The converter was given copies, uncompressed or numbered anew, as it could not read the objects.",
+    "The converter was given copies of the objects: uncompressed, numbered anew or sorted by kind.",
     fatal=False,
 )
 HELPED = frozenset(
@@ -82,11 +84,28 @@ def plain_copies(
         return []
     times = max(map(len, stack.groups))
     order = [group[t] for t in range(times) for group in stack.groups if t < len(group)]
-    numbers: dict[Path, int] = {}
-    for frame in order:
-        numbers.setdefault(frame.path, len(numbers) + 1)
+    kinds = sorted({(frame.component, frame.kind) for frame in frames})
+    slices = {frame: k for k, group in enumerate(stack.groups) for frame in group}
     known = {instance.path: instance for instance in instances}
-    return [_copy(known[path], number, kind, planes, folder) for path, number in numbers.items()]
+    copies: dict[Path, Path] = {}
+    for frame in order:
+        if frame.path in copies:  # of an object with several frames
+            continue
+        instance, number = known[frame.path], len(copies) + 1
+        place = None if instance.enhanced else stack.origin + stack.step * slices[frame]
+        edit = _Edit(number, kinds.index((frame.component, frame.kind)) + 1, place, kind)
+        copies[frame.path] = _copy(instance, edit, planes, folder / f"{number:06d}.dcm")
+    return list(copies.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """Number of the image and of its series, position, and type of the pixels, if they are to change."""
+
+    number: int
+    series: int
+    place: NDArray[np.float64] | None
+    kind: str
 
 
 def _common_kind(values: Iterable[NDArray[Any]]) -> str:
@@ -119,18 +138,21 @@ def _apart(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(np.abs(one.astype(np.int64) - other.astype(np.int64)).max(initial=0))
 
 
-def _copy(instance: Instance, number: int, kind: str, planes: Planes, folder: Path) -> Path:
+def _copy(instance: Instance, edit: _Edit, planes: Planes, path: Path) -> Path:
     import pydicom
 
     from lethe.image.quiet import quiet_reading
 
-    path = folder / f"{number:06d}.dcm"
     with quiet_reading():
         dataset = pydicom.dcmread(instance.path)
-        if not instance.enhanced:
-            dataset.InstanceNumber = number
-        if kind:
-            _uncompressed(dataset, np.array([planes(frame).astype(kind) for frame in instance.frames]))
+        if (
+            edit.place is not None
+        ):  # not of an enhanced object, whose frames have places and kinds of their own
+            dataset.InstanceNumber = edit.number
+            dataset.SeriesNumber, dataset.SeriesInstanceUID = edit.series, f"2.25.{edit.series}"
+            dataset.ImagePositionPatient = [f"{value:.6f}"[:16] for value in edit.place]
+        if edit.kind:
+            _uncompressed(dataset, np.array([planes(f).astype(edit.kind) for f in instance.frames]))
             pydicom.dcmwrite(path, dataset, implicit_vr=False, little_endian=True)
         else:
             dataset.save_as(path)

@@ -32,6 +32,7 @@ _DICTIONARY = """
 00080070 Manufacturer LO
 00089007 FrameType CS
 00089208 ComplexImageComponent CS
+00100020 PatientID LO
 00180015 BodyPartExamined CS
 00180050 SliceThickness DS
 00180060 KVP DS
@@ -57,6 +58,7 @@ _DICTIONARY = """
 00200013 InstanceNumber IS
 00200032 ImagePositionPatient DS
 00200037 ImageOrientationPatient DS
+00200052 FrameOfReferenceUID UI
 00200100 TemporalPositionIdentifier IS
 00200105 NumberOfTemporalPositions IS
 00201002 ImagesInAcquisition IS

@@ -9,7 +9,9 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2s
 from pathlib import Path
+from sys import intern
 
 from lethe.errors import Refused
 from lethe.image.elements import Header, read_header
@@ -86,7 +88,8 @@ class Instance:
 
     `lookup` is whether a table, not a line, turns stored values into physical ones. `rows` and `columns` are
     those of the stored images, `mosaic` is the number of tiles in one; the frames of a mosaic are its tiles.
-    `lossy` is whether pixels were compressed with loss, now or before.
+    `lossy` is whether pixels were compressed with loss, now or before. `owner` is a digest that tells objects
+    of one patient from those of another.
     """
 
     path: Path
@@ -115,6 +118,9 @@ class Instance:
     columns: int = 0
     mosaic: int = 0
     lossy: bool = False
+    owner: str = ""
+    study_uid: str = ""
+    frame_uid: str = ""
 
 
 def read_instance(path: Path) -> Instance:
@@ -210,8 +216,15 @@ def _instance(path: Path, dataset: Header) -> Instance:
         rows=whole(dataset, "Rows") or 0,
         columns=whole(dataset, "Columns") or 0,
         mosaic=len(tiles),
+        owner=_digest(word(dataset, "PatientID")),
+        study_uid=word(dataset, "StudyInstanceUID"),
+        frame_uid=word(dataset, "FrameOfReferenceUID"),
         lossy=word(dataset, "LossyImageCompression") == "01" or dataset.transfer_syntax in _LOSSY,
     )
+
+
+def _digest(text: str) -> str:
+    return intern(blake2s(text.encode(), digest_size=8).hexdigest()) if text else ""
 
 
 def _classic(path: Path, dataset: Header) -> tuple[Frame, ...]:

@@ -114,7 +114,9 @@ def _gaps(numbers: Sequence[int], apart: bool) -> list[Finding]:
                 remedy="Send the complete series again.",
             )
         )
-    if numbers[0] > 1 and (not len(steps) or steps.max() == 1):
+    # Parts of a study are numbered from 101, 501 or 1001; as many slices are hardly lost.
+    counted_on = numbers[0] > len(numbers) and numbers[0] % 100 == 1
+    if numbers[0] > 1 and not counted_on and (not len(steps) or steps.max() == 1):
         findings.append(
             Finding(
                 "first-slice-missing",

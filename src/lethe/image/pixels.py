@@ -190,6 +190,8 @@ def _pixel_array(dataset: Dataset, plugin: str = "") -> NDArray[Any]:
 
     from lethe.image.quiet import UNREADABLE
 
+    if "Rows" not in dataset:  # what pydicom makes of a file that ends within its pixels
+        raise _corrupt()
     if dataset.get("SamplesPerPixel", 1) != 1 or dataset.get("PhotometricInterpretation") not in (
         "MONOCHROME1",
         "MONOCHROME2",

@@ -132,6 +132,12 @@ def read_series(files: Sequence[Path]) -> list[Instance]:
             "The folder holds objects of more than one series.",
             remedy="Give one series at a time.",
         )
+    if len({i.owner for i in instances if i.owner}) > 1 or len({i.study_uid for i in instances}) > 1:
+        raise Refused(
+            "several-patients",
+            "Objects of one series name different patients or studies.",
+            remedy="Find out whose images these are before anything else; then send each series again.",
+        )
     return instances
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,13 @@ from lethe.image.findings import Finding
 from lethe.image.frames import Frame, Instance
 from lethe.image.numbering import numbering
 from lethe.image.series import along_normal, positions_of
+from lethe.image.spacing import gaps, line_through, rounding
 
 # Positions are written with a few decimals and come from a moving table: real series scatter by some
 # hundredths of a millimetre. Beyond these bounds a NIfTI affine would misplace a slice.
 _PLACE_MM = 0.05
 _PLACE_PART = 0.03
-# Some archives round positions to tenths, or to whole millimetres; that much of a slice's distance they may.
-_ROUNDED = ((1.0, 0.87), (0.1, 0.087))
+# As far as they were rounded, that much of a slice's distance.
 _ROUNDED_PART = 0.1
 _TILT_DEGREES = 0.05
 # What can tell frames at one position apart, for reasons of acquisition.
@@ -95,11 +96,11 @@ def analyse(instances: Sequence[Instance]) -> Stack:
         return Stack([], 0.0, np.zeros(3), np.zeros(3), 0.0, findings)
     groups = [sorted(group, key=time_key) for group in positions_of(frames)]
     places = np.array([along_normal(group[0]) for group in groups])
-    findings += _counts(groups)
+    findings += _counts(groups, instances)
     spacing = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
-    place = max(_PLACE_MM, _PLACE_PART * spacing, min(_rounding(frames), _ROUNDED_PART * spacing))
-    findings += _gaps(places, instances, place)
-    line = _line(groups)
+    place = max(_PLACE_MM, _PLACE_PART * spacing, min(rounding(frames), _ROUNDED_PART * spacing))
+    findings += gaps(places, instances, place)
+    line = line_through(groups)
     tolerance = max(2 * _PLACE_MM, place)
     if line.scatter > tolerance and not any(f.code in ("missing-slices", "uneven-spacing") for f in findings):
         findings.append(
@@ -165,6 +166,14 @@ def _sameness(instances: Sequence[Instance], frames: Sequence[Frame]) -> list[Fi
                 "mosaic",
                 "Mosaic images of the series have different numbers of tiles.",
                 remedy="Make a series of those with one number of tiles.",
+            )
+        )
+    if len({instance.frame_uid for instance in instances if instance.frame_uid}) > 1:
+        findings.append(
+            Finding(
+                "mixed-frames",
+                "Slices lie in different frames of reference, so their positions cannot be compared.",
+                remedy="Make a series of the slices of each frame of reference.",
             )
         )
     uids = Counter(instance.sop_uid for instance in instances)
@@ -252,7 +261,7 @@ def _skewed(frame: Frame) -> bool:
     return bool(abs(row @ column) > 1e-3 or lengths > 1e-2)
 
 
-def _counts(groups: Sequence[Sequence[Frame]]) -> list[Finding]:
+def _counts(groups: Sequence[Sequence[Frame]], instances: Sequence[Instance]) -> list[Finding]:
     findings = []
     counts = Counter(len(group) for group in groups)
     if len(counts) > 1:
@@ -290,6 +299,14 @@ def _counts(groups: Sequence[Sequence[Frame]]) -> list[Finding]:
                 "tells them apart, such as AcquisitionNumber.",
             )
         )
+    if _merged(groups, instances):
+        findings.append(
+            Finding(
+                "merged-scans",
+                "Slices of one scan lie between those of another.",
+                remedy="Make a series of each scan; their AcquisitionNumber tells them apart.",
+            )
+        )
     if len(groups) < 2:
         findings.append(
             Finding(
@@ -301,77 +318,15 @@ def _counts(groups: Sequence[Sequence[Frame]]) -> list[Finding]:
     return findings
 
 
+def _merged(groups: Sequence[Sequence[Frame]], instances: Sequence[Instance]) -> bool:
+    """Return whether the acquisitions of a CT, one image at each position, take turns along the table."""
+    if instances[0].modality != "CT" or any(len(group) > 1 for group in groups):
+        return False
+    order = [group[0].acquisition for group in groups]
+    changes = sum(one != other for one, other in pairwise(order))
+    return changes > 2 * (len(set(order)) - 1)
+
+
 def _spoken(group: Sequence[Frame], name: str) -> Counter[object]:
     """Return how often each value of an attribute of whole volumes occurs at a position."""
     return Counter(getattr(frame, name) for frame in group)
-
-
-def _rounding(frames: Sequence[Frame]) -> float:
-    """Return how far rounding alone may have moved a position: half a unit along each axis."""
-    places = np.array([frame.position for frame in frames], float)
-    for unit, most in _ROUNDED:
-        if np.allclose(places / unit, np.rint(places / unit), rtol=0, atol=1e-6):
-            return most
-    return 0.0
-
-
-def _gaps(places: NDArray[np.float64], instances: Sequence[Instance], allowed: float) -> list[Finding]:
-    if len(places) < 2:
-        return []
-    distances = np.diff(places)
-    usual = float(np.median(distances)) if len(distances) > 3 else float(distances.min())
-    odd = distances[np.abs(distances - usual) > 2 * allowed]
-    between = instances[0].between
-    if not len(odd):
-        # Evenly thinned series: the header still tells the distance that was planned.
-        if between and usual > 1.5 * abs(between) and (instances[0].thickness or 0) < 0.75 * usual:
-            return [
-                Finding(
-                    "missing-slices",
-                    "Slices lie further apart than the header says.",
-                    remedy="Send the complete series again.",
-                )
-            ]
-        return []
-    multiples = odd / usual
-    if np.all(np.abs(multiples - np.rint(multiples)) * usual <= 2 * allowed) and np.all(multiples > 1.5):
-        return [
-            Finding(
-                "missing-slices",
-                f"Gaps between slices show that images are missing, at {len(odd)} places.",
-                remedy="Send the complete series again.",
-            )
-        ]
-    return [
-        Finding(
-            "uneven-spacing",
-            "The distance between slices changes within the series.",
-            remedy="Make a series of each part with one distance, for example of the thick and of the thin "
-            "slices; if there should be one distance only, send the complete series again.",
-        )
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """The straight line through the slices: first point, step, tilt in degrees, largest distance from it."""
-
-    origin: NDArray[np.float64]
-    step: NDArray[np.float64]
-    tilt: float
-    scatter: float
-
-
-def _line(groups: Sequence[Sequence[Frame]]) -> _Line:
-    points = np.array([frame.position for group in groups for frame in group], float)
-    if len(groups) < 2:
-        return _Line(points[0], np.zeros(3), 0.0, 0.0)
-    index = np.repeat(np.arange(len(groups)), [len(group) for group in groups]).astype(float)
-    centred = index - index.mean()
-    step = (centred @ (points - points.mean(0))) / (centred @ centred)
-    origin = points.mean(0) - step * index.mean()
-    scatter = float(np.linalg.norm(points - origin - np.outer(index, step), axis=1).max())
-    direction = np.array(groups[0][0].orientation)
-    normal = np.cross(direction[:3], direction[3:])
-    cosine = abs(float(normal @ step)) / float(np.linalg.norm(step) * np.linalg.norm(normal))
-    return _Line(origin, step, float(np.degrees(np.arccos(min(cosine, 1.0)))), scatter)

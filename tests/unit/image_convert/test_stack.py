@@ -148,6 +148,14 @@ def test_numbers_that_begin_again_are_no_fault_where_the_places_are_whole() -> N
     assert numbered([None] * 8) == numbered([1, None, 3, 4]) == {"no-numbers"}
 
 
+@pytest.mark.requirement("L-13")
+def test_a_part_that_is_numbered_from_a_round_hundred_has_lost_nothing() -> None:
+    assert numbered(list(range(101, 109))) == numbered(list(range(1001, 1009))) == set()
+    for first in (2, 6, 105, 500):
+        assert numbered(list(range(first, first + 8))) == {"first-slice-missing"}
+    assert numbered(list(range(101, 301))) == {"first-slice-missing"}  # as many may be lost
+
+
 @pytest.mark.requirement("M-20")
 def test_numbers_that_repeat_without_order_are_named() -> None:
     disorder = (
