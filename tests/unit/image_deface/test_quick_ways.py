@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,12 @@ from hypothesis import strategies as st
 
 from lethe.image import gzblocks
 from lethe.image.deface import morph, render
+from lethe.image.deface.apply import PLUGGED, REMOVED, Comparison, Stencil, apply
 from lethe.image.deface.grid import Grid
+from lethe.image.deface.io import open_volume
+from lethe.image.deface.pack import packed
+from lethe.image.deface.plug import Plug
+from lethe.image.deface.scene import read_scene
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -66,3 +74,26 @@ def test_a_damaged_file_is_named_while_it_is_read(cut: int) -> None:
         gzblocks.unpacked(io.BytesIO(whole[:-cut])).read()
     with pytest.raises(gzblocks.DAMAGED):
         gzblocks.unpacked(io.BytesIO(whole[:-8] + bytes(8))).read()
+
+
+@pytest.mark.parametrize("kind", ["<i2", ">i2", ">f4", "<u2", "<f8"])
+def test_every_kind_of_number_is_written_as_the_mask_says(kind: str, tmp_path: Path) -> None:
+    values = np.random.default_rng(1).integers(100, 900, (20, 22, 24)).astype(kind)
+    header = nib.Nifti1Header(endianness=kind[0])  # type: ignore[no-untyped-call]
+    image = nib.Nifti1Image(values, np.diag([2.0, 2.0, 2.0, 1.0]), header, dtype=kind)  # type: ignore[no-untyped-call]
+    nib.save(image, tmp_path / "image.nii")
+    scene = read_scene(open_volume(tmp_path / "image.nii"), "mr")
+    labels = np.zeros((6, 5, 4), np.uint8, order="F")
+    labels[:3], labels[3:5] = REMOVED, PLUGGED
+    plug = Plug(np.zeros(1, bool), np.zeros(1, np.float32), tissue=55.0, below=500.0)
+    watched = np.ones(scene.grid.values.shape, bool)
+    comparison = Comparison(scene, scene.grid, watched)
+    stream = io.BytesIO()
+    with packed(stream, compress=True) as sink:
+        apply(scene, Stencil((2, 3, 4), labels), plug, sink, comparison)
+    expected = values.copy()
+    part = expected[2:8, 3:8, 4:8]
+    part[:3] = 0
+    part[3:5] = np.where(part[3:5] < 500, 55, part[3:5])
+    assert gzip.decompress(stream.getvalue()) == scene.volume.head + expected.tobytes(order="F")
+    assert comparison.voxels_changed == comparison.watched_changed == np.count_nonzero(values != expected)

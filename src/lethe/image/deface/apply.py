@@ -209,7 +209,7 @@ def apply(
         comparison.add(repeat, start, before, stored)
         if fine is not None and repeat == 0:
             fine.add(start, volume.values(stored))
-        sink.write(stored.reshape(-1, order="F").data)
+        sink.write(stored.reshape(-1, order="F").view(np.uint8).data)
 
 
 def write_mask(header: bytes, volume: Volume, stencil: Stencil, sink: Sink) -> None:
