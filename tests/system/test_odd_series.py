@@ -314,6 +314,7 @@ NOT_CONVERTED: dict[str, tuple[Writer, str]] = {
         _plain(lambda d, n: d.add_new(0x00281053, "LO", "1,5")),
         "corrupt-instance",
     ),
+    "names of objects wiped": (_plain(lambda d, n: setattr(d, "SOPInstanceUID", "")), "no-uid"),
     "two patients": (_plain(lambda d, n: setattr(d, "PatientID", f"P{n % 2}")), "several-patients"),
     "two studies": (_plain(lambda d, n: setattr(d, "StudyInstanceUID", f"1.2.{n % 2}")), "several-patients"),
     "two frames of reference": (

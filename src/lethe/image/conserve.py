@@ -250,7 +250,7 @@ def _match_position(
 
 def _check_times(stack: Stack, images: Sequence[Sequence[Sequence[Frame]]]) -> None:
     """Refuse volumes that mix what every slice position holds alike, or that are out of order of time."""
-    for name in EVIDENCE:
+    for name in EVIDENCE if max(map(len, stack.groups)) > 1 else ():
         told = [Counter(getattr(frame, name) for frame in group) for group in stack.groups]
         # What is not the same everywhere, as the second at which a slice was taken, tells no volumes apart.
         if len(told[0]) < 2 or any(other != told[0] for other in told):

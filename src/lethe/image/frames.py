@@ -23,6 +23,7 @@ from lethe.image.values import Vector, clock, number, vector, whole, word, words
 UNREADABLE = (EOFError, OSError, ValueError, TypeError, struct.error)
 # JPEG of 8 and 12 bits, JPEG-LS near-lossless; others tell it in LossyImageCompression alone.
 _LOSSY = frozenset(f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 81))
+_BESIDE = frozenset({"provenance.json", "thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,8 @@ def read_instance(path: Path) -> Instance:
 def dicom_files(folder: Path) -> list[Path]:
     """Return the files below `folder` that could be DICOM, in a stable order.
 
-    Catalogue files of the archive, hidden files and the record that our own commands put beside objects
-    are left out; everything else counts, so that a damaged object is noticed and not skipped.
+    Catalogue files of the archive, hidden files, those of Windows and the record that our own commands put
+    beside objects are left out; everything else counts, so that a damaged object is noticed and not skipped.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def dicom_files(folder: Path) -> list[Path]:
         found += [
             Path(place, name)
             for name in names
-            if not name.startswith(".") and not name.endswith("_catalog.xml") and name != "provenance.json"
+            if not name.startswith(".") and not name.endswith("_catalog.xml") and name.lower() not in _BESIDE
         ]
     # A link that leads nowhere may have led to a slice.
     return sorted(path for path in found if path.is_file() or path.is_symlink())

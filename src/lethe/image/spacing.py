@@ -48,7 +48,7 @@ def gaps(places: NDArray[np.float64], instances: Sequence[Instance], allowed: fl
         return [
             Finding(
                 "missing-slices",
-                f"Gaps between slices show that images are missing, at {len(odd)} places.",
+                "Gaps between slices show that images are missing.",
                 remedy="Send the complete series again.",
             )
         ]

@@ -176,7 +176,15 @@ def _sameness(instances: Sequence[Instance], frames: Sequence[Frame]) -> list[Fi
                 remedy="Make a series of the slices of each frame of reference.",
             )
         )
-    uids = Counter(instance.sop_uid for instance in instances)
+    if not all(instance.sop_uid for instance in instances):
+        findings.append(
+            Finding(
+                "no-uid",
+                "An object has no SOPInstanceUID.",
+                remedy="Send the series as the archive stored it; a cleaning program may have emptied it.",
+            )
+        )
+    uids = Counter(instance.sop_uid or str(instance.path) for instance in instances)
     if max(uids.values()) > 1:
         findings.append(
             Finding(

@@ -37,6 +37,13 @@ def test_a_link_that_leads_nowhere_may_have_been_a_slice(tmp_path: Path, written
     assert refusal("lane", tmp_path / "alone").code == "corrupt-instance"
 
 
+def test_what_windows_puts_into_folders_is_no_object(tmp_path: Path, written: dict[str, Path]) -> None:
+    shutil.copytree(written["ct"], tmp_path / "in")
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+        (tmp_path / "in" / name).write_bytes(b"x")
+    assert CliRunner().invoke(app, ["lane", str(tmp_path / "in")]).exit_code == 0
+
+
 @pytest.mark.requirement("M-22", "M-24")
 def test_objects_found_several_times_are_no_perfusion(tmp_path: Path, written: dict[str, Path]) -> None:
     folder = tmp_path / "in"
