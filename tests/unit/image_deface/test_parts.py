@@ -23,7 +23,7 @@ from lethe.image.deface.head import Head, _bare_brain
 from lethe.image.deface.io import open_volume, slabs
 from lethe.image.deface.pack import GzipWriter
 from lethe.image.deface.plug import solid_head
-from lethe.image.deface.region import CURVE, Region, _ears, face_sector
+from lethe.image.deface.region import CURVE, Region, _ears, _skin_depth, beside_ears, face_sector
 from lethe.image.deface.scene import Modality, read_scene
 from lethe.image.deface.template import Template
 from lethe.image.deface.wall import wall
@@ -213,7 +213,7 @@ def front_of_a_head(*, nose: bool, reach: float = 120.0) -> tuple[Head, Region]:
 def test_the_wall_shows_nothing_of_nose_and_sockets_and_stands_well_behind_them() -> None:
     head, region = front_of_a_head(nose=True)
     x, y, z = region.coordinates
-    inside = wall(head, region) > 0.5
+    inside = wall(head, np.zeros_like(head.mask), region) > 0.5
     front = np.where(inside, y + CURVE * x**2, -np.inf).max(axis=1)
     rows = (z[0, 0] > -100.0) & (z[0, 0] < -34.0)
     assert np.ptp(front[15:46][:, rows], axis=0).max() <= 2.0  # one cell of the grid
@@ -227,8 +227,31 @@ def test_under_the_thin_skin_of_an_infant_the_wall_stands_as_near_in_proportion(
     half = head.grid.affine @ np.diag([0.5, 0.5, 0.5, 1.0])
     small = replace(head, grid=replace(head.grid, affine=half))
     shallow = replace(region, skin_depth=region.skin_depth / 2.0)
-    share = (wall(small, shallow) > 0.5).sum() / (wall(head, region) > 0.5).sum()
+    nothing = np.zeros_like(head.mask)
+    share = (wall(small, nothing, shallow) > 0.5).sum() / (wall(head, nothing, region) > 0.5).sum()
     assert 0.9 < share < 1.1
+
+
+def test_a_layer_lies_on_the_protected_bone_under_the_brow_for_bone_is_full_of_holes() -> None:
+    head, region = front_of_a_head(nose=False)
+    x, y, z = region.coordinates
+    keep = (y + CURVE * x**2 < 70.0) & (z > -46.0)
+    ahead = (np.abs(x) < 20.0) & (z > -38.0) & (z < -26.0)
+    ahead &= (y + CURVE * x**2 >= 70.0) & (y + CURVE * x**2 < 72.0)
+    assert (wall(head, keep, region) > 0.5)[ahead].all()
+
+
+def test_places_an_ear_may_reach_lie_at_both_sides_and_not_in_front() -> None:
+    x, y, z = (np.array(n, np.float32) for n in ([70.0, -70.0, 0.0, 70.0], [-20.0] * 3 + [40.0], [-40.0] * 4))
+    assert beside_ears(x, y, z).tolist() == [True, True, False, False]
+
+
+def test_depth_is_measured_from_the_tissue_not_from_a_rim_of_the_mask() -> None:
+    head, region = front_of_a_head(nose=False)
+    x, y, z = region.coordinates
+    thin = replace(head, mask=ndi.binary_dilation(head.mask, iterations=1))
+    deep, rimmed = _skin_depth(head, x, y, z), _skin_depth(thin, x, y, z)
+    assert np.array_equal(deep[head.mask], rimmed[head.mask])
 
 
 def test_air_between_a_face_and_the_end_of_the_data_is_not_part_of_the_head() -> None:

@@ -22,6 +22,7 @@ CURVE = 0.0042  # a head curves back by this times x^2, mm
 _TOP, _BOTTOM = 20.0, -168.0
 _SCALP, _UNLIMITED = 6.0, 60.0
 _SMOOTH_MM = 2.0
+_RIM_MM = 3.0
 _FADE_MM = 9.0
 _SKIN_Y = 80.0  # data that end further back may end in the brain
 _BESIDE = 10  # grid cells, more than the radius of the opening
@@ -85,7 +86,7 @@ def choose(head: Head, pose: Alignment, protection: Protection) -> Region:
     spacing = head.grid.spacing
     x, y, z = head.grid.coordinates(pose.to_mni)
     sector = face_sector(x, y, z)
-    skin_depth = _skin_depth(head, protection, x, y, z)
+    skin_depth = _skin_depth(head, x, y, z)
     # a smooth cut shows nothing of the face and triggers no detector
     remove = (smoothed(sector, 3.0, spacing) > 0.5) & (skin_depth <= deepest(x, y, z))
     remove |= _ears(head, x, y, z) & (skin_depth <= _limit(x, y, z))
@@ -117,21 +118,29 @@ def _limit(x: Array3, y: Array3, z: Array3) -> Array3:
     return np.asarray(np.minimum(forehead, temple), np.float32)
 
 
-def _skin_depth(head: Head, protection: Protection, x: Array3, y: Array3, z: Array3) -> Array3:
-    """Distance to the skin; where the data end in front at the skin of the brow, their end counts as skin."""
-    ends = np.pad(head.mask & head.grid.valid, ((0, 0), (0, 1), (0, 0)))
-    to_end = depth(ends, head.grid.spacing)[:, :-1]
+def _skin_depth(head: Head, x: Array3, y: Array3, z: Array3) -> Array3:
+    """Distance to the skin; where the data end in front at the skin of the brow, their end counts as skin.
+
+    The mask of an MR head reaches a little beyond the skin: that rim is no depth.
+    """
     at_skin = (z > -25.0) & (y + CURVE * x**2 > _SKIN_Y)
-    return np.where(at_skin, np.minimum(protection.skin_depth, to_end), protection.skin_depth)
+    solid = np.concatenate([head.mask | ~(head.grid.valid | at_skin), ~at_skin[:, -1:]], axis=1)
+    rim = head.mask & (depth(solid, head.grid.spacing)[:, :-1] <= _RIM_MM) & ~tissue(head)
+    solid[:, :-1] &= ~rim
+    return depth(solid, head.grid.spacing)[:, :-1]
 
 
 def _ears(head: Head, x: Array3, y: Array3, z: Array3) -> Mask:
     """Everything at the side that is not the smooth head; thin ears vanish with the head rest in the mask."""
-    box = (np.abs(x) > 56.0) & (y > -62.0) & (y < 26.0) & (z > -100.0) & (z < 4.0)
     # where the data end at an ear, nothing lies beside it: else the end of the data would hold the ear up
     beside = ((_BESIDE, _BESIDE), (0, 0), (0, 0))
     lump = erode(opened(np.pad(head.mask, beside), 14.0, head.grid.spacing), 2.5, head.grid.spacing)
-    return np.asarray(box & ~lump[_BESIDE:-_BESIDE])
+    return np.asarray(beside_ears(x, y, z) & ~lump[_BESIDE:-_BESIDE])
+
+
+def beside_ears(x: Array3, y: Array3, z: Array3) -> Mask:
+    """Say which points (MNI mm) an ear may reach."""
+    return np.asarray((np.abs(x) > 56.0) & (y > -62.0) & (y < 26.0) & (z > -100.0) & (z < 4.0))
 
 
 def tissue(head: Head) -> Mask:

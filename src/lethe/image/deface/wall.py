@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 
 from .grid import Array3
 from .head import Head
+from .morph import Mask, distance_to
 from .region import CURVE, Region, ahead, deepest, tissue
 
 SOFT_MM = 10.0  # the field of the wall rises from 0 to 1 over these
 
 _TOP = -18.0  # above, only scalp was taken
 _HEIGHTS = (-168.0, -130.0, -90.0, -60.0, -46.0, -34.0, -26.0, _TOP)
-_DEPTHS = (40.0, 42.0, 46.0, 54.0, 62.0, 76.0, 86.0, 92.0)
+_DEPTHS = (40.0, 43.0, 48.0, 56.0, 65.0, 78.0, 86.0, 92.0)
 _OPEN_ABOVE, _NOWHERE = -12.0, 120.0
 # how far it stands behind the skin: of the flattest part of a row, and of each place
-_ROW_HEIGHTS, _BEHIND_ROW = (-46.0, -38.0, -30.0, -24.0), (17.0, 13.0, 8.0, 2.0)
-_CUT_DEPTHS, _BEHIND_SKIN = (0.0, 6.0, 12.0, 16.0), (0.0, 4.2, 9.0, 11.0)
+_ROW_HEIGHTS, _BEHIND_ROW = (-54.0, -46.0, -38.0, -30.0, -24.0), (17.0, 15.0, 13.0, 8.0, 2.0)
+_CUT_DEPTHS, _BEHIND_SKIN = (0.0, 6.0, 12.0, 16.0), (0.0, 4.8, 9.0, 11.0)
+# bone under the brow is dark and full of holes: a layer of this thickness lies on what is protected there
+_LAYER_HEIGHTS, _LAYER_MM = (-60.0, -50.0), (0.0, 4.0)
+_LAYER_RISE, _LAYER_BEHIND = (-32.0, -26.0), (9.0, 4.8)
 _HALF_WIDTH, _CELL_MM = 44.0, 4.0
 _SMOOTH_MM = 1.5
 _ADULT = 1.2  # MNI millimetres to one of an adult head, at most
@@ -31,12 +35,14 @@ _ADULT = 1.2  # MNI millimetres to one of an adult head, at most
 Profile = NDArray[np.float64]
 
 
-def wall(head: Head, region: Region) -> Array3:
+def wall(head: Head, keep: Mask, region: Region) -> Array3:
     """Shape the wall and, at the forehead, an even layer in the deep part of the scalp, for bone is pitted.
 
     Parameters
     ----------
     head : Head
+    keep : ndarray of bool
+        What is protected.
     region : Region
 
     Returns
@@ -46,12 +52,16 @@ def wall(head: Head, region: Region) -> Array3:
     """
     x, y, z = region.coordinates
     limit, front = deepest(x, y, z), ahead(x, y, z)
-    behind = np.interp(limit, _CUT_DEPTHS, _BEHIND_SKIN) * _size(head, region)
+    size = _size(head, region)
+    behind = np.interp(limit, _CUT_DEPTHS, _BEHIND_SKIN) * size
     # where the cut leaves the skin, the wall rises from it without a groove
     behind = np.where(limit > _CUT_DEPTHS[-1], np.minimum(behind, 2.0 * front), behind)
     heights, depths = _profile(head, region)
     inside: Array3 = np.asarray(np.interp(z, heights, depths) - CURVE * x**2 - y, np.float32)
     inside = np.minimum(inside, np.minimum(region.skin_depth - behind, front + SOFT_MM / 2.0))
+    layer = np.interp(z, _LAYER_HEIGHTS, _LAYER_MM) - distance_to(keep, head.grid.spacing)
+    behind = np.minimum(behind, np.interp(z, _LAYER_RISE, _LAYER_BEHIND) * size)
+    inside = np.maximum(inside, np.minimum(layer, region.skin_depth - behind))
     inside[~head.mask] = -SOFT_MM
     # millimetres, not steps: steps show in the light
     limited = np.clip(inside / SOFT_MM + 0.5, 0.0, 1.0).astype(np.float32)
