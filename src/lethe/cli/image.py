@@ -36,7 +36,8 @@ def lane(
     from lethe.image.series import read_evidence
 
     table = project_rules(rules) if rules else None
-    decision = decide(read_evidence(series_files(dicom)), table)
+    with _busy("reading headers"):
+        decision = decide(read_evidence(series_files(dicom)), table)
     show_facts(decision.as_dict(), output)
 
 
@@ -200,6 +201,7 @@ def check(
     dicom: Annotated[Path, typer.Argument(help="Folder with the files of one series.")],
     sheet: Annotated[Path | None, typer.Option(help="Write a picture with twelve slices.")] = None,
     output: Printed = Output.TABLE,
+    dry_run: Annotated[bool, typer.Option(help="Check, but write no picture.")] = False,
 ) -> None:
     """Grade a series: header, slices, noise, sharpness, motion."""
     from lethe.files import write_bytes
@@ -208,7 +210,7 @@ def check(
     check_files(sheet)
     with _busy("checking"):
         report = check_series(dicom)
-    if sheet is not None and report.sheet is not None:
+    if sheet is not None and report.sheet is not None and not dry_run:
         tidy(sheet)
         with words_for_the_disk(sheet.parent):
             write_bytes(sheet, report.sheet)

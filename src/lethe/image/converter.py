@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -107,6 +108,8 @@ class Run:
         ------
         Refused
             ``converter-failed`` when dcm2niix reports an error or writes nothing.
+        Unavailable
+            ``converter-killed``.
         """
         # Not `wait` with a time limit, which asks twenty times a second.
         guard = threading.Timer(_TIMEOUT_SECONDS, self._process.kill)
@@ -116,7 +119,12 @@ class Run:
         guard.cancel()
         found = sorted(self._target.glob("*.nii"))
         true = [path for path in found if not _EXTRA.search(path.stem)]
-        # Negative: killed, by the time limit or for want of memory.
+        if status == -signal.SIGKILL:
+            raise Unavailable(
+                "converter-killed",
+                "dcm2niix was killed, for want of memory or after an hour.",
+                remedy="Give it more memory, or run less at once, and try again.",
+            )
         # Exit codes above 0 also mean "some slices were left out": what is there is not all.
         if status != 0 or not true:
             raise Refused(

@@ -14,6 +14,7 @@ from lethe.cli._target import target_folder, tidy, words_for_the_disk
 from lethe.cli.image import app
 from lethe.command.outputs import PREFIX, clear, workplace
 from lethe.errors import Misconfigured, Outcome, Refused, Unavailable
+from lethe.image.converter import Run
 from lethe.image.frames import dicom_files
 from lethe.image.lane import decide
 from lethe.image.series import read_evidence
@@ -141,6 +142,25 @@ def test_the_folder_of_a_run_that_goes_on_is_not_taken(tmp_path: Path) -> None:
         with pytest.raises(Misconfigured, match="Another run"), target_folder(tmp_path, dry_run=False):
             pass
         assert (work / "x").exists()
+
+
+@pytest.mark.requirement("E-73")
+def test_a_converter_killed_for_want_of_memory_is_no_fault_of_the_series(
+    tmp_path: Path, written: dict[str, Path]
+) -> None:
+    with Run(dicom_files(written["ct"]), tmp_path) as run:
+        run._process.kill()
+        run._process.wait()
+        run._process.returncode = -9
+        with pytest.raises(Unavailable, match="memory"):
+            run.images()
+
+
+def test_a_dry_run_of_the_check_writes_no_picture(tmp_path: Path, written: dict[str, Path]) -> None:
+    words = ["check", str(written["ct"]), "--sheet", str(tmp_path / "sheet.png")]
+    for more, files in ((["--dry-run"], []), ([], ["sheet.png"])):
+        assert CliRunner().invoke(app, words + more).exit_code == 0
+        assert [path.name for path in tmp_path.iterdir()] == files
 
 
 def test_a_refusal_leaves_no_folder_behind(tmp_path: Path) -> None:
