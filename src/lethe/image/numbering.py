@@ -11,10 +11,14 @@ from lethe.image.findings import Finding
 from lethe.image.frames import Frame, Instance
 
 REPEATED = Finding(
-    "numbers-begin-again", "Image numbers are not unique; the slices are told by their places.", fatal=False
+    "numbers-begin-again",
+    "Image numbers are not unique; slices go by their places, and whether an outer one is missing is not known.",
+    fatal=False,
 )
 NOT_NUMBERED = Finding(
-    "no-numbers", "Images have no number; the slices are told by their places.", fatal=False
+    "no-numbers",
+    "Images have no number; slices go by their places, and whether an outer one is missing is not known.",
+    fatal=False,
 )
 
 
