@@ -12,6 +12,7 @@ from lethe.image.deface.grid import Array3, Grid
 from lethe.image.deface.head import Head, _calm, _mr_threshold, evened, unevenness
 from lethe.image.deface.judge import BARE_SHARE, SCALP_MINIMUM, bare_confirmed
 from lethe.image.deface.morph import Mask, depth
+from lethe.image.deface.mrbrain import shown_brain
 from lethe.image.deface.protect import Protection
 from lethe.image.deface.scene import Modality
 from lethe.image.deface.witness import enclosed_brain, skull_parts
@@ -89,6 +90,34 @@ def test_a_skull_full_of_noise_is_calmed_and_a_quiet_one_left_alone() -> None:
 def coil(strength: float) -> Head:
     values = np.where(HEAD, 300.0 * np.exp(strength * Z / 60.0), 0.0).astype(np.float32)
     return Head(replace(skull(), values=values), HEAD, Modality.MR, 50.0)
+
+
+def slices(bone: float, muscle: float) -> Grid:
+    """Draw the same head in MR: brain, dark bone, bright scalp, neck."""
+    values = np.where(HEAD, muscle, 0.0)
+    values[(RADIUS >= 62) & (RADIUS < 70)] = bone
+    values[BRAIN] = 100.0
+    values += np.abs(np.random.default_rng(2).normal(0, 3, SHAPE))
+    return Grid(values.astype(np.float32), np.ones(SHAPE, bool), np.diag([4.0, 4.0, 4.0, 1.0]))
+
+
+@pytest.mark.requirement("M-25", "L-13")
+@pytest.mark.parametrize("part", [np.s_[:], np.s_[:, :, :34], np.s_[:22]], ids=["whole", "cut", "half"])
+@pytest.mark.parametrize(("bone", "muscle"), [(20.0, 150.0), (15.0, 60.0), (5.0, 30.0)])
+def test_an_mr_shows_its_brain_without_the_template(
+    bone: float, muscle: float, part: tuple[slice, ...]
+) -> None:
+    grid = slices(bone, muscle)
+    space = shown_brain(Grid(grid.values[part], grid.valid[part], grid.affine), HEAD[part], grid.values[part])
+    assert space is not None
+    assert (space & BRAIN[part]).sum() > 0.9 * BRAIN[part].sum()
+    assert (space & ~BRAIN[part]).sum() < 0.1 * BRAIN[part].sum()
+
+
+@pytest.mark.requirement("M-25")
+def test_an_mr_whose_skull_is_not_dark_says_nothing_of_its_brain() -> None:
+    grid = slices(100.0, 100.0)
+    assert shown_brain(grid, HEAD, grid.values) is None
 
 
 @pytest.mark.requirement("M-24")

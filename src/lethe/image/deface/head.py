@@ -12,6 +12,7 @@ from lethe.errors import Refused
 
 from .grid import Array3, Grid
 from .morph import Mask, closed, depth, dilate, filled, largest, opened
+from .mrbrain import shown_brain
 from .scene import Modality, Scene
 from .witness import BONE_HU, SkullParts, enclosed_brain, skull_parts
 
@@ -99,7 +100,7 @@ def find_head(scene: Scene, *, thin: bool = False) -> Head:
     window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     head = Head(part.crop(low, high), mask[window], scene.modality, skin, bare)
     if scene.modality is Modality.MR:
-        return head
+        return head if bare else replace(head, brain=shown_brain(head.grid, head.mask, evened(head)))
     parts = skull_parts(head.grid, head.mask)
     return replace(head, parts=parts, brain=enclosed_brain(head.grid, head.mask, parts))
 

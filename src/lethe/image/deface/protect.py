@@ -20,7 +20,7 @@ from .scene import Modality
 from .template import Template
 
 _ASTRAY_MM = 10.0
-_LEAK_MM, _FACE_Y = 12.0, 10.0
+_LEAK_MM, _MR_LEAK_MM, _FACE_Y = 12.0, 5.0, 10.0
 _SHOWN_MM = 6.0
 _FAR_MM, _MORE_MM = 26.0, 4.0  # where the fat is suppressed
 SCALP_MINIMUM = 0.45  # share of the scalp that is seen
@@ -115,7 +115,7 @@ def _protect_ct(head: Head, expected: Array3, skin_depth: Array3, pose: Alignmen
         overlap = min(overlap, _share(dilate(expected > 0.3, _ASTRAY_MM, spacing), inner))
     if overlap > 0.8:
         _, y, z = head.grid.coordinates(pose.to_mni)
-        inner = inner & _no_face(expected, y, z, spacing)
+        inner = inner & _no_face(expected, y, z, spacing, _LEAK_MM)
         cavity = space | inner
         keep = dilate(cavity, 6.0, spacing) | erode(expected > 0.3, 2.0, spacing)
         # where the data end, the skull is open
@@ -156,9 +156,9 @@ def _at_end(head: Head) -> Mask:
     return dilate(beyond, _END_MM, head.grid.spacing)[1:-1, 1:-1, 1:-1]
 
 
-def _no_face(expected: Array3, y: Array3, z: Array3, spacing: float) -> Mask:
+def _no_face(expected: Array3, y: Array3, z: Array3, spacing: float, leak: float) -> Mask:
     """Say where brain may be: orbits and tongue hang together with it when no fat is between them."""
-    return np.asarray((z > _VAULT_Z) | (y < _FACE_Y) | dilate(expected > 0.3, _LEAK_MM, spacing))
+    return np.asarray((z > _VAULT_Z) | (y < _FACE_Y) | dilate(expected > 0.3, leak, spacing))
 
 
 def _shut(head: Head) -> Mask:
@@ -199,7 +199,7 @@ def _protect_mr(
     if head.brain is not None:
         # where the brain that the image shows and the template's contradict, the pose is wrong
         overlap = min(overlap, _share(dilate(expected > 0.3, _ASTRAY_MM, spacing), head.brain))
-        inner = head.brain & _no_face(expected, y, z, spacing)
+        inner = head.brain & _no_face(expected, y, z, spacing, _MR_LEAK_MM)
         guard |= dilate(inner, _SHOWN_MM * size, spacing) & (skin_distance > at_skin)
         brain |= inner
     return Protection(keep | guard, brain, skin_depth, None, overlap)
