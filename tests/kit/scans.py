@@ -244,6 +244,7 @@ SCANS: dict[str, Writer] = {
     "thin slices that tremble": thin(0.625, jittering(0.05)),
     "tilted and rounded to tenths": thin(1.0, rounded(1), tilt=-17.0, slices=40),
     "tilted and rounded to millimetres": thin(18.0, rounded(0), tilt=12.0),
+    "slices numbered as times": set_all(TemporalPositionIdentifier=lambda n: n + 1),
     "overlapping slices": set_all(SliceThickness="36"),
     "pixels that are not square": set_all(PixelSpacing=["9", "4.5"]),
     "every second slice dark is bright": set_all(

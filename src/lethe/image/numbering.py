@@ -12,12 +12,12 @@ from lethe.image.frames import Frame, Instance
 
 REPEATED = Finding(
     "numbers-begin-again",
-    "Image numbers are not unique; slices go by their places, and whether an outer one is missing is not known.",
+    "Image numbers are not unique; slices go by their places, and a missing outer one would not be noticed.",
     fatal=False,
 )
 NOT_NUMBERED = Finding(
     "no-numbers",
-    "Images have no number; slices go by their places, and whether an outer one is missing is not known.",
+    "Images have no number; slices go by their places, and a missing outer one would not be noticed.",
     fatal=False,
 )
 

@@ -60,7 +60,7 @@ class SeriesEvidence:
     times_per_position : int
         Largest number of acquisition times at one position.
     temporal_positions : int
-        Temporal positions declared or counted, whichever is larger.
+        Temporal positions declared, or counted at one slice position, whichever is larger.
     orientations : int
         Number of distinct slice orientations.
     extent_mm, field_of_view_mm : float
@@ -172,7 +172,11 @@ def evidence_of(instances: Sequence[Instance]) -> SeriesEvidence:
         times_per_position=max((len({f.seconds for f in g}) for g in groups), default=0),
         temporal_positions=max(
             max(instance.declared_temporal for instance in instances),
-            len({f.temporal for f in frames if f.temporal is not None}),
+            # At one position; slices that are all numbered on are no time points.
+            max(
+                (len({f.temporal for f in g if f.temporal is not None}) for g in groups or [frames]),
+                default=0,
+            ),
         ),
         orientations=_orientations(frames),
         extent_mm=_extent(groups, first.thickness),

@@ -290,7 +290,7 @@ def _counts(groups: Sequence[Sequence[Frame]], instances: Sequence[Instance]) ->
                     remedy="Send the complete series again, all time points of it.",
                 )
             )
-    elif any(_spoken(group, name) != _spoken(groups[0], name) for name in _OF_VOLUMES for group in groups):
+    elif any(_spoken(group, name) != _spoken(groups[0], name) for name in _told(groups) for group in groups):
         findings.append(
             Finding(
                 "mixed-times",
@@ -333,6 +333,12 @@ def _merged(groups: Sequence[Sequence[Frame]], instances: Sequence[Instance]) ->
     order = [group[0].acquisition for group in groups]
     changes = sum(one != other for one, other in pairwise(order))
     return changes > 2 * (len(set(order)) - 1)
+
+
+def _told(groups: Sequence[Sequence[Frame]]) -> tuple[str, ...]:
+    """Return what all slices of a volume have in common; some scanners number all slices on as times."""
+    numbered_on = len({group[0].temporal for group in groups}) == sum(map(len, groups))
+    return tuple(name for name in _OF_VOLUMES if not (numbered_on and name == "temporal"))
 
 
 def _spoken(group: Sequence[Frame], name: str) -> Counter[object]:

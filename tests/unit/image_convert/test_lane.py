@@ -35,6 +35,13 @@ Write = Callable[[Path, Volume, Volume, Person], list[Path]]
 KINDS: dict[str, tuple[Write, Lane, str]] = {
     "ct": (lambda f, ct, mr, p: write_series(ct, None, f, person=p), Lane.DEFACE, "volume"),
     "mr": (lambda f, ct, mr, p: write_series(mr, None, f, modality="MR", person=p), Lane.DEFACE, "volume"),
+    "slices numbered as times": (
+        lambda f, ct, mr, p: write_series(
+            ct, None, f, person=p, change=lambda d, n: setattr(d, "TemporalPositionIdentifier", n + 1)
+        ),
+        Lane.DEFACE,
+        "volume",
+    ),
     "mr perfusion": (lambda f, ct, mr, p: kinds.write_dynamic_mr(mr, f, person=p), Lane.DEFACE, "volume"),
     "echoes": (lambda f, ct, mr, p: kinds.write_multi_echo(mr, f, person=p), Lane.DEFACE, "volume"),
     **{
