@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from kit import phantom
@@ -98,6 +99,10 @@ SABOTAGE: dict[str, Callable[[Mask], Mask]] = {
     "every second slice": lambda mask: mask & (np.indices(mask.shape)[2] % 2 == 0),
     "chequered": lambda mask: mask & (np.indices(mask.shape).sum(axis=0) % 2 == 0),
     "ears only": lambda mask: mask & (np.abs(np.indices(mask.shape)[0] - 57) > 38),
+    "worn away by 10 mm": lambda mask: ndi.binary_erosion(mask, iterations=5),
+    "nose and mouth left": lambda mask: mask & (np.abs(np.indices(mask.shape)[0] - 57) > 14),
+    "eyes and nose left": lambda mask: mask & (np.indices(mask.shape)[2] < 20),
+    "a third of the slices copied back": lambda mask: mask & (np.indices(mask.shape)[2] % 3 > 0),
     "one corner": lambda mask: mask & (np.indices(mask.shape)[0] < 40) & (np.indices(mask.shape)[2] < 40),
 }
 

@@ -10,10 +10,10 @@ import pytest
 from lethe.image.deface.artefacts import metal_streaks, scalp_shown
 from lethe.image.deface.grid import Array3, Grid
 from lethe.image.deface.head import Head, _calm, _mr_threshold, evened, unevenness
-from lethe.image.deface.judge import BARE_SHARE, SCALP_MINIMUM, bare_confirmed
+from lethe.image.deface.judge import BARE_SHARE, SCALP_MINIMUM, _one_value, bare_confirmed
 from lethe.image.deface.morph import Mask, depth
 from lethe.image.deface.mrbrain import shown_brain
-from lethe.image.deface.protect import Protection
+from lethe.image.deface.protect import Protection, _buried
 from lethe.image.deface.scene import Modality
 from lethe.image.deface.witness import enclosed_brain, skull_parts
 
@@ -118,6 +118,25 @@ def test_an_mr_shows_its_brain_without_the_template(
 def test_an_mr_whose_skull_is_not_dark_says_nothing_of_its_brain() -> None:
     grid = slices(100.0, 100.0)
     assert shown_brain(grid, HEAD, grid.values) is None
+
+
+@pytest.mark.requirement("M-24")
+def test_what_comes_near_the_skin_is_an_eye_and_what_lies_deep_is_brain() -> None:
+    below = np.full((9, 9, 9), 14.0, np.float32)
+    below[7:] = 4.0
+    parts = np.zeros(below.shape, bool)
+    parts[1:3, 1:3, 1:3] = parts[5:9, 5:8, 5:8] = True
+    kept = _buried(parts, below, 8.0)
+    assert (kept.sum(), kept[1, 1, 1]) == (8, True)
+
+
+@pytest.mark.requirement("M-24")
+def test_a_face_is_gone_where_one_value_stands_and_not_where_it_is_faint() -> None:
+    faint = np.random.default_rng(3).normal(20, 4, 4000).astype(np.float32)
+    whole = np.append(faint, np.float32(400))
+    assert not _one_value(faint, whole)
+    assert not _one_value(faint[:0], whole)
+    assert _one_value(np.append(np.zeros(3800, np.float32), faint[:200]), whole)
 
 
 @pytest.mark.requirement("M-24")

@@ -21,6 +21,7 @@ from .template import Template
 
 _ASTRAY_MM = 10.0
 _LEAK_MM, _MR_LEAK_MM, _FACE_Y = 12.0, 5.0, 10.0
+_BURIED_MM = 8.0  # eyes lie at the skin
 _SHOWN_MM = 6.0
 _FAR_MM, _MORE_MM = 26.0, 4.0  # where the fat is suppressed
 SCALP_MINIMUM = 0.45  # share of the scalp that is seen
@@ -200,9 +201,19 @@ def _protect_mr(
         # where the brain that the image shows and the template's contradict, the pose is wrong
         overlap = min(overlap, _share(dilate(expected > 0.3, _ASTRAY_MM, spacing), head.brain))
         inner = head.brain & _no_face(expected, y, z, spacing, _MR_LEAK_MM)
+        inner |= _buried(head.brain & ~inner, skin_distance, _BURIED_MM * size)
         guard |= dilate(inner, _SHOWN_MM * size, spacing) & (skin_distance > at_skin)
         brain |= inner
     return Protection(keep | guard, brain, skin_depth, None, overlap)
+
+
+def _buried(parts: Mask, below: Array3, least: float) -> Mask:
+    """Keep the connected parts that nowhere come closer to the skin than `least` mm."""
+    labels, count = ndi.label(parts)
+    if not count:
+        return parts
+    nearest = ndi.minimum(below, labels, np.arange(1, count + 1))
+    return np.asarray(np.append(False, nearest >= least)[labels])
 
 
 def _deep_share(head: Head, expected: Array3, skin_depth: Array3) -> float:
