@@ -277,6 +277,59 @@ def stripped(image: Image) -> Image:
     return replace(image, values=np.where(image.brain, image.values, np.float32(image.air)))
 
 
+def _pulled(image: Image, places: list[NDArray[np.float64]]) -> Image:
+    """Let every voxel show what lies at `places` (in voxels, one array for each axis)."""
+    whole = np.broadcast_arrays(*places)
+    brain = ndi.map_coordinates(image.brain.astype(np.float32), whole, order=1) > 0.6
+    values = ndi.map_coordinates(image.values, whole, order=1, cval=image.air, prefilter=False)
+    return replace(image, values=values, brain=brain)
+
+
+def large_skull(image: Image, size: float) -> Image:
+    """Let the brain case grow over a face that stays, as water in the head does."""
+    image = canonical(image)
+    if not image.brain.any():
+        return image
+    middle = np.asarray(ndi.center_of_mass(image.brain))
+    axes = np.meshgrid(
+        *(np.arange(n, dtype=np.float64) for n in image.values.shape), indexing="ij", sparse=True
+    )
+    above = 1.0 / (1.0 + np.exp(-((axes[2] - middle[2]) * image.spacing[2] + 25.0) / 12.0))
+    share = 1.0 + (1.0 / size - 1.0) * above
+    return _pulled(image, [m + (a - m) * share for a, m in zip(axes, middle, strict=True)])
+
+
+def uneven(image: Image) -> Image:
+    """Bend the head smoothly and not alike on both sides, as no affine match can follow."""
+    image = canonical(image)
+    rng = np.random.default_rng(1)
+    axes = np.meshgrid(
+        *(np.arange(n, dtype=np.float64) for n in image.values.shape), indexing="ij", sparse=True
+    )
+    coarse = [max(4, int(n * s / 60.0)) + 2 for n, s in zip(image.values.shape, image.spacing, strict=True)]
+    places = []
+    for axis, step in zip(axes, image.spacing, strict=True):
+        bend = ndi.zoom(rng.standard_normal(coarse), np.asarray(image.values.shape) / coarse, order=3)
+        places.append(axis + bend / bend.std() * 4.5 / step)
+    return _pulled(image, places)
+
+
+def sinuses(image: Image) -> Image:
+    """Leave the front half below the brow only, as images of the sinuses do."""
+    image = cut(image, above=85.0)
+    seen = np.argwhere(image.values > image.air + (500.0 if image.ct else 0.2 * image.values.max()))[:, 1]
+    low, high = np.percentile(seen, (0.2, 99.8))
+    return _part(image, 1, int((low + high) / 2) - 10, image.values.shape[1])
+
+
+def folded(image: Image) -> Image:
+    """Let the front of the face appear behind the head, as a field of view that is too small does."""
+    image = canonical(image)
+    seen = np.argwhere(image.values > 0.2 * image.values.max())[:, 1]
+    step = int(image.values.shape[1] - np.percentile(seen, 99.8) + 28.0 / image.spacing[1])
+    return replace(image, values=np.roll(image.values, step, 1), brain=np.roll(image.brain, step, 1))
+
+
 TURN = rotation(*np.deg2rad((22.0, 8.0, -15.0)))
 PRONE = rotation(0.0, 0.0, np.pi)
 
@@ -310,9 +363,13 @@ BOTH: dict[str, Callable[[Image], Image]] = {
     "burr hole": lambda image: operated(image, 8.0, 0.0),
     "low signal": lambda image: noisy(image, 0.15),
     "brain only": stripped,
+    "large skull": lambda image: large_skull(image, 1.25),
+    "uneven skull": uneven,
+    "sinuses": sinuses,
 }
 CT_ONLY: dict[str, Callable[[Image], Image]] = {"metal": metal}
 MR_ONLY: dict[str, Callable[[Image], Image]] = {
+    "folded over": folded,
     "fat-saturated": fat_saturated,
     "surface coil": biased,
     "contrast 0.5": lambda image: contrast(image, 0.5),
