@@ -125,6 +125,16 @@ def test_the_result_of_another_image_never_passes(seed: int, plan: Plan) -> None
     assert judged(plan, other.data) is Verdict.FAIL
 
 
+@pytest.mark.requirement("M-24")
+@pytest.mark.parametrize(("present", "passes"), [(0.13, False), (0.6, True)])
+def test_a_face_that_is_hardly_there_is_for_a_person(present: float, passes: bool, plan: Plan) -> None:
+    front = plan.expectation.front
+    unseen = replace(front, found=np.full_like(front.found, -20.0))
+    expectation = replace(plan.expectation, front=unseen, face_present=present)
+    found = verdict(expectation, Effect(0, 5.0, 0.9, None, 100.0), [])
+    assert found == ((Verdict.PASS, []) if passes else (Verdict.REVIEW, ["face-partly-missing"]))
+
+
 @pytest.mark.requirement("M-25")
 def test_one_changed_brain_voxel_is_a_fail(plan: Plan, before: Voxels, region: Mask) -> None:
     after = cut(before, region)

@@ -31,6 +31,7 @@ UNEVEN = 4.0  # whole heads under a head coil have 1.2 to 2.9; up to 4 is evened
 AHEAD_MM = -10.0  # real faces have -2 to 6
 RECESSION_GONE_MM = 18.0
 RECESSION_DOUBT_MM = 11.0
+PRESENT_MINIMUM = 0.35  # of the face where its front cannot be measured; cut heads have 0.55 to 1
 MOVED_MM = 8.0
 MOVED_MINIMUM = 0.85
 _SKIN_MM = 3.0
@@ -301,7 +302,8 @@ def verdict(
     if effect.front_moved is not None and effect.front_moved < MOVED_MINIMUM:
         reasons.append("front-remains")
     recession = expectation.front.recession_mm
-    if recession is not None and recession > RECESSION_DOUBT_MM:
+    hidden = recession is None and expectation.face_present < PRESENT_MINIMUM
+    if hidden or (recession is not None and recession > RECESSION_DOUBT_MM):
         reasons.append("face-partly-missing")
     if fatal:
         return Verdict.FAIL, fatal + reasons
