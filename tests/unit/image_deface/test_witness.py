@@ -115,6 +115,16 @@ def test_an_mr_shows_its_brain_without_the_template(
 
 
 @pytest.mark.requirement("M-25")
+def test_a_slab_of_an_mr_says_nothing_of_its_brain() -> None:
+    grid = slices(15.0, 60.0)
+    part = np.s_[:, :, 24:36]
+    assert (
+        shown_brain(Grid(grid.values[part], grid.valid[part], grid.affine), HEAD[part], grid.values[part])
+        is None
+    )
+
+
+@pytest.mark.requirement("M-25")
 def test_an_mr_whose_skull_is_not_dark_says_nothing_of_its_brain() -> None:
     grid = slices(100.0, 100.0)
     assert shown_brain(grid, HEAD, grid.values) is None

@@ -19,6 +19,8 @@ from .scene import Modality
 from .template import Template
 
 NMI_MINIMUM = 1.05
+OVERLAP_MINIMUM = 0.8
+SHARED_OVERLAP_MINIMUM = 0.75  # with a pose that another image confirms; a slab shows little but fluid
 SCALE_LIMITS = (0.75, 1.35)  # a three-year-old needs 1.29 on one axis
 CHILD_LIMITS = (0.82, 1.3)  # of what width and length of a small head ask for; its face is short
 BARE_SHARE = 0.85
@@ -258,12 +260,13 @@ def doubts(
     uneven: float = 1.0,
 ) -> list[str]:
     """Return the reasons not to trust the pose or the file, whatever was removed."""
+    confirmed = OVERLAP_MINIMUM if pose.shared_nmi is None else SHARED_OVERLAP_MINIMUM
     found = {
         "weak-match": pose.nmi < NMI_MINIMUM,
         "implausible-size": not _plausible(pose),
         "second-pose": pose.nmi - pose.runner_up < (0.02 if pose.turned else 0.004),
         "front-unsure": _swapped(expectation) or _too_far_ahead(expectation),
-        "brain-not-confirmed": protection.overlap < 0.8 or protection.seen_ml < BRAIN_SEEN_ML,
+        "brain-not-confirmed": protection.overlap < confirmed or protection.seen_ml < BRAIN_SEEN_ML,
         "uneven-brightness": uneven > UNEVEN,
         # a pose from another image of the session does not ask this one
         "scalp-unseen": protection.scalp < SCALP_MINIMUM and pose.shared_nmi is None,

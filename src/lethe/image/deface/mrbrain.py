@@ -21,6 +21,7 @@ _DEEP = 0.55  # of the greatest depth
 _NEAR_SHARE = 0.006  # brains have 0.000 to 0.006, with face or neck 0.015 to 0.18
 _SOLID = 0.7  # volume beside that of the ellipsoid of equal spread: brains 0.75 to 0.96, parts of one 0.5
 _SMALLEST_ML = 100.0
+_THIN_MM = 60.0  # a slab has no depth
 
 
 def shown_brain(grid: Grid, head: Mask, values: Array3) -> Mask | None:
@@ -34,6 +35,9 @@ def shown_brain(grid: Grid, head: Mask, values: Array3) -> Mask | None:
     values : ndarray of float32
         Without the fall-off of a coil.
     """
+    seen = np.argwhere(grid.valid)
+    if not len(seen) or np.ptp(seen, axis=0).min() * grid.spacing < _THIN_MM:
+        return None
     below = depth(head | ~grid.valid, grid.spacing)
     deepest = float(below[head].max())
     deep = head & grid.valid & (below > _DEEP * deepest)
