@@ -15,6 +15,7 @@ from lethe.files import atomic_writer, write_json
 
 from .align import Alignment, align
 from .apply import Comparison, Stencil, apply, make_stencil, write_mask
+from .folding import front_folded
 from .grid import Array3, Grid, Reducer
 from .head import Head, find_head, no_head, unevenness
 from .io import Volume, mask_header, open_volume, slabs
@@ -85,6 +86,7 @@ REASONS = {
     "uneven-brightness": "The brightness falls off so much across the head that the match is uncertain.",
     "scalp-unseen": "The scalp is too dark to be seen, as with fat suppression, so the match is uncertain.",
     "metal-streaks": "Metal throws streaks through the brain that look like air.",
+    "front-folded": "The front of the head may lie folded over at the other end of the image.",
     "no-orientation": "The header names no coordinate system, so left, right, front and back are guesses.",
     "header-extension": "The header carries an extension, which may hold identifiers.",
     "front-remains": "Eyes, nose or mouth are not far enough from where they were.",
@@ -118,6 +120,7 @@ class Plan:
             oriented=any(code > 0 for code in volume.form_codes),
             extended=volume.extended,
             uneven=unevenness(self.head),
+            folded=front_folded(self.scene.grid, self.head, volume.affine, self.pose.to_mni),
         )
 
     def faceless(self) -> str | None:

@@ -258,6 +258,7 @@ def doubts(
     oriented: bool,
     extended: bool,
     uneven: float = 1.0,
+    folded: bool = False,
 ) -> list[str]:
     """Return the reasons not to trust the pose or the file, whatever was removed."""
     confirmed = OVERLAP_MINIMUM if pose.shared_nmi is None else SHARED_OVERLAP_MINIMUM
@@ -271,6 +272,7 @@ def doubts(
         # a pose from another image of the session does not ask this one
         "scalp-unseen": protection.scalp < SCALP_MINIMUM and pose.shared_nmi is None,
         "metal-streaks": protection.streaks,
+        "front-folded": folded,
         "no-orientation": not oriented,
         "header-extension": extended,
     }
