@@ -302,7 +302,9 @@ def main() -> int:
     ]
     with peers(given.peers) as seeing, tempfile.TemporaryDirectory() as folder:
         bench = Bench(seeing, Path(folder), given.pictures, accept=given.acceptance)
-        chosen = [image for image in heads(seeing.wheels) if patterns[0].search(image.name)]
+        chosen = [
+            image for image in heads(seeing.wheels, patterns[0].search) if patterns[0].search(image.name)
+        ]
         results = _run(bench, chosen, seeing, Path(folder), patterns[1], given)
     if given.output == "json":
         print(json.dumps([asdict(result) for result in results], indent=1))
