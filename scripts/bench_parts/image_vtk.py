@@ -92,7 +92,8 @@ def render(source: str, folder: str, name: str, box: list[list[float]]) -> list[
     scene.SetBackground(0.0, 0.0, 0.0)
     _lights(vtk, scene)
     surfaces = {share: _surface(vtk, data, air + share * (level - air)) for share in {v[2] for v in VIEWS}}
-    camera, paths = scene.GetActiveCamera(), []
+    camera = scene.GetActiveCamera()
+    paths: list[str] = []
     camera.SetViewAngle(_ANGLE)
     away = reach / np.tan(np.deg2rad(_ANGLE / 2.0))
     for yaw, pitch, share in VIEWS:
@@ -117,4 +118,5 @@ def render(source: str, folder: str, name: str, box: list[list[float]]) -> list[
 
 
 if __name__ == "__main__":
-    print(json.dumps(render(*sys.argv[1:4], json.loads(sys.argv[4]))))
+    source, folder, name, box = sys.argv[1:]
+    print(json.dumps(render(source, folder, name, json.loads(box))))
