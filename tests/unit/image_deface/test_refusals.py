@@ -219,6 +219,20 @@ def test_a_ct_without_hounsfield_units_is_refused(tmp_path: Path) -> None:
         deface_file(bottle(tmp_path / "in.nii.gz"), tmp_path / "o.nii.gz", modality="ct")
 
 
+def windowed(path: Path) -> Path:
+    """Return a CT as saved through a window: nothing under -200 HU is left."""
+    return write(path, np.clip(ball(), 0, 500) - 200, SQUARE)
+
+
+def test_a_ct_cut_to_a_window_is_not_taken_for_mr(tmp_path: Path) -> None:
+    source = windowed(tmp_path / "in.nii.gz")
+    with pytest.raises(Refused, match="unknown-kind") as caught:
+        deface_file(source, tmp_path / "o.nii.gz")
+    assert "--modality mr" in str(caught.value.remedy)
+    with pytest.raises(Refused, match="no-head"):  # as it is told; a bottle is no head
+        deface_file(source, tmp_path / "o.nii.gz", modality="mr")
+
+
 def test_the_source_is_never_overwritten(tmp_path: Path) -> None:
     source = bottle(tmp_path / "in.nii.gz")
     before = source.read_bytes()

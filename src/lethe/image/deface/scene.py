@@ -16,6 +16,7 @@ from .io import Volume, slabs
 
 AIR_HU = -1000.0
 _FLOOR_HU, _CEILING_HU = -1024.0, 3071.0
+_CUT_SHARE = 0.3
 
 
 class Modality(StrEnum):
@@ -68,7 +69,7 @@ def read_scene(volume: Volume, modality: str, *, picture_mm: float | None = None
     Raises
     ------
     Refused
-        ``not-finite``, ``constant``, ``truncated``, ``not-hounsfield``, ``other-modality``.
+        ``not-finite``, ``constant``, ``truncated``, ``not-hounsfield``, ``unknown-kind``, ``other-modality``.
     Misconfigured
         ``modality`` when the word is not known.
     """
@@ -124,6 +125,12 @@ def _clipped(means: Array3, kind: Modality) -> Array3:
 def _decide(wanted: str, path: Path, means: Array3) -> Modality:
     kind = wanted if wanted != "auto" else _from_sidecar(path)
     looks_ct = _looks_like_ct(means)
+    if kind is None and not looks_ct and _cut_to_a_window(means):
+        raise Refused(
+            "unknown-kind",
+            "The image is no CT with air around, and a third of it has one negative value, as no MR has.",
+            remedy="Convert a CT again without a window; of an MR, say so with --modality mr.",
+        )
     if kind is None:
         return Modality.CT if looks_ct else Modality.MR
     found = Modality(kind)
@@ -142,6 +149,12 @@ def _looks_like_ct(means: Array3) -> bool:
     padding = float(np.mean(means <= -1100))
     between = float(np.mean((means > -800) & (means < -300)))
     return near > 0.02 and near + padding > 1.5 * between
+
+
+def _cut_to_a_window(means: Array3) -> bool:
+    """A CT saved as seen through a window for brain or soft tissue: all air has the lowest, negative value."""
+    lowest = float(means.min())
+    return lowest < 0.0 and float(np.mean(means == lowest)) > _CUT_SHARE
 
 
 def _from_sidecar(path: Path) -> str | None:
