@@ -152,7 +152,7 @@ def _looks_like_ct(means: Array3) -> bool:
 
 
 def _cut_to_a_window(means: Array3) -> bool:
-    """A CT saved as seen through a window for brain or soft tissue: all air has the lowest, negative value."""
+    """A CT saved as seen through a window of grey values: all air has the lowest, a negative one."""
     lowest = float(means.min())
     return lowest < 0.0 and float(np.mean(means == lowest)) > _CUT_SHARE
 
