@@ -28,13 +28,16 @@ from lethe.image.copies import COPIED, HELPED, plain_copies
 from lethe.image.findings import Finding
 from lethe.image.frames import Instance, dicom_files
 from lethe.image.gradients import gradient_tables
-from lethe.image.lane import Lane, LaneDecision, Rule, decide
+from lethe.image.lane import PROJECT, Lane, LaneDecision, Rule, decide
 from lethe.image.pack import Packer
 from lethe.image.pixels import Planes
 from lethe.image.reorder import MIXED_UP, REORDERED, put_in_order
 from lethe.image.series import evidence_of, read_series
 from lethe.image.sidecar import filtered
 from lethe.image.stack import Stack, analyse
+
+HEAD_IN_VIEW = "head-in-view"
+_WHY_HELD = "The header names a part far from the head, but the image shows a head."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,22 @@ def _convert_files(
         raise Refused(first.code, first.sentence, remedy=first.remedy)
     # On the disk of the results, so that they are renamed into place, not copied.
     with tempfile.TemporaryDirectory(prefix=".lethe-", dir=out) as ready:
-        return _convert(instances, stack, lane, start, Path(ready))
+        converted = _convert(instances, stack, lane, start, Path(ready))
+    return _held_if_head(converted)
+
+
+def _held_if_head(converted: Conversion) -> Conversion:
+    """Hold a series whose header names a knee and whose image is a head; a project's own rule is its word."""
+    lane = converted.lane
+    if lane.lane is not Lane.CONVERT or lane.rule.startswith(PROJECT):
+        return converted
+    from lethe.image.deface import shows_head  # only the rare series without a head needs it
+
+    if not any(shows_head(image) for image in converted.images):
+        return converted
+    for path in converted.files:
+        path.unlink()
+    return Conversion(replace(lane, lane=Lane.QUARANTINE, rule=HEAD_IN_VIEW, reason=_WHY_HELD))
 
 
 def _convert(

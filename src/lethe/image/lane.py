@@ -20,6 +20,8 @@ from lethe.image.series import SeriesEvidence
 
 _FACTS = frozenset(field.name for field in fields(SeriesEvidence))
 _SETS = frozenset({"image_type"})
+PROJECT = "project:"
+"""Names of a project's own rules begin like this."""
 
 
 class Lane(StrEnum):
@@ -173,7 +175,7 @@ def rules_of(text: str) -> tuple[Rule, ...]:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _unreadable() from error
-    own = _rules(content, prefix="project:")
+    own = _rules(content, prefix=PROJECT)
     drop = content.get("drop") or []
     if not isinstance(drop, list) or {str(name) for name in drop} - {rule.name for rule in standard}:
         raise Misconfigured(

@@ -6,6 +6,7 @@ pose. Only results with the verdict ``pass`` or ``no-face`` may leave the intake
 
 from .engine import METHOD, METHOD_VERSION, REASONS, DefaceReport, check_files, deface_file
 from .judge import Verdict
+from .presence import shows_head
 from .session import SessionImage, SessionResult, deface_session, images_of_folder
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "deface_file",
     "deface_session",
     "images_of_folder",
+    "shows_head",
 ]
