@@ -37,7 +37,9 @@ _USED_MM = 230.0
 _SIZES = (0.0, 10.0)  # as the template, and 13 % smaller, as most adults are
 _TEMPLATE_MM = (152.0, 182.0)  # width and length of the template's vault
 _CHILD = 1.22  # adults need up to 1.19
-_INNER_WEIGHT = 0.5  # a brain 10 mm beside the template's weighs more than poses differ in information
+# a brain 10 mm beside the template's weighs more than poses differ in information; what an MR shows of its
+# brain may take in an eye, which must not pull the pose down
+_INNER_WEIGHT = {Modality.CT: 0.5, Modality.MR: 0.15}
 _HOPELESS = 0.06  # who is so far behind the best stays behind: the second search gains up to 0.03
 _MNI_CENTRE = np.array([0.0, -15.0, 8.0])
 
@@ -219,6 +221,7 @@ class _Search:
         usable = np.argwhere(dilate(mask, _RIM_MM, grid.spacing) & grid.valid)
         above = usable[:, 2] * grid.spacing + grid.affine[2, 3] > self._top - _USED_MM
         self._usable = usable[above]
+        self._weight = _INNER_WEIGHT[head.modality]
         self._brains = None if head.brain is None else Brains(head.brain, grid, template)
 
     def _sizes(self) -> tuple[float, ...]:
@@ -280,7 +283,7 @@ class _Search:
 
     def _astray(self, to_mni: Affine) -> float:
         """Penalty on a pose that puts the brain elsewhere than the image shows it."""
-        return 0.0 if self._brains is None else _INNER_WEIGHT * self._brains.astray(to_mni)
+        return 0.0 if self._brains is None else self._weight * self._brains.astray(to_mni)
 
     def starts(self, points: _Points, level: _Level) -> list[Vector]:
         """Return the best poses of an upright head, by either way of counting the outside.

@@ -15,7 +15,7 @@ from .morph import Mask
 from .scene import Modality
 
 _LAYERS = 2  # grid cells at the end of the data that are looked at
-_APART_CM2, _TOUCHING_CM2 = 3.0, 25.0
+_APART_CM2, _TOUCHING_CM2 = 3.0, 40.0
 _FACE_X, _FACE_Z = 60.0, (-130.0, 30.0)  # MNI
 
 
