@@ -254,6 +254,26 @@ def test_depth_is_measured_from_the_tissue_not_from_a_rim_of_the_mask() -> None:
     assert np.array_equal(deep[head.mask], rimmed[head.mask])
 
 
+@pytest.mark.requirement("M-24")
+@pytest.mark.parametrize("turn", [(0, 1), (1, 2)], ids=["to the side", "up"])
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_brow_cut_by_the_end_of_the_data_is_skin_whatever_side_it_looks_to(
+    turn: tuple[int, int], quarters: int
+) -> None:
+    """A ridge of the nose stood on the forehead of a head that lay on its face."""
+    head, region = front_of_a_head(nose=False, reach=82.0)
+    x, y, z = region.coordinates
+    straight = _skin_depth(head, x, y, z)
+
+    def turned(array: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.rot90(array, quarters, turn))
+
+    grid = Grid(turned(head.grid.values), turned(head.grid.valid), head.grid.affine)
+    other = _skin_depth(replace(head, grid=grid, mask=turned(head.mask)), turned(x), turned(y), turned(z))
+    assert np.array_equal(turned(straight), other)
+    assert straight[head.mask & (z > -20.0) & (y > 80.0)].max() < 6.0
+
+
 def test_air_between_a_face_and_the_end_of_the_data_is_not_part_of_the_head() -> None:
     head, _ = front_of_a_head(nose=False, reach=92.0)
     assert (~head.mask).any()

@@ -124,10 +124,13 @@ def _skin_depth(head: Head, x: Array3, y: Array3, z: Array3) -> Array3:
     The mask of an MR head reaches a little beyond the skin: that rim is no depth.
     """
     at_skin = (z > -25.0) & (y + CURVE * x**2 > _SKIN_Y)
-    solid = np.concatenate([head.mask | ~(head.grid.valid | at_skin), ~at_skin[:, -1:]], axis=1)
-    rim = head.mask & (depth(solid, head.grid.spacing)[:, :-1] <= _RIM_MM) & ~tissue(head)
-    solid[:, :-1] &= ~rim
-    return depth(solid, head.grid.spacing)[:, :-1]
+    # the face may look to any side of the grid: beyond each border it is open where the border is skin
+    solid = ~np.pad(at_skin, 1, mode="edge")
+    inner = (slice(1, -1),) * 3
+    solid[inner] = head.mask | ~(head.grid.valid | at_skin)
+    rim = head.mask & (depth(solid, head.grid.spacing)[inner] <= _RIM_MM) & ~tissue(head)
+    solid[inner] &= ~rim
+    return depth(solid, head.grid.spacing)[inner]
 
 
 def _ears(head: Head, x: Array3, y: Array3, z: Array3) -> Mask:
