@@ -115,10 +115,10 @@ def deface(
                         source, target, modality=modality, mask=mask_out, pictures=pictures, report=report
                     )
             except Refused:
-                _withdraw(target, mask_out)
+                _withdraw(target, mask_out, report)
                 raise
             if outcome.verdict == "fail":
-                _withdraw(target, mask_out)
+                _withdraw(target, mask_out, report)
     show_facts(_told(outcome.as_dict(), output), output)
     if outcome.verdict == "fail":
         raise Refused(
@@ -166,7 +166,7 @@ def _deface_session(images: Sequence[SessionImage], output: Output) -> None:
         results = deface_session(images, progress=lambda: progress.advance(task))
     failed = [result for result in results if result.report is None or result.report.verdict == "fail"]
     for result in failed:
-        _withdraw(result.image.target, result.image.mask)
+        _withdraw(result.image.target, result.image.mask, result.image.report)
     show_facts({result.image.source.name: _told(result.as_dict(), output) for result in results}, output)
     if failed:
         raise Refused(

@@ -73,12 +73,13 @@ def test_a_file_where_a_folder_is_meant_and_the_reverse_are_named(
 
 @pytest.mark.requirement("M-24")
 def test_an_image_of_an_earlier_run_does_not_pass_for_the_result_of_a_failed_one(tmp_path: Path) -> None:
-    source, target, mask = (tmp_path / name for name in ("in.nii", "out.nii", "mask.nii"))
+    source, target, mask, report = (tmp_path / n for n in ("in.nii", "out.nii", "mask.nii", "report.json"))
     source.write_bytes(b"no image")
-    target.write_bytes(b"old")
-    mask.write_bytes(b"old")
+    for old in (target, mask, report):
+        old.write_bytes(b"old")
     (tmp_path / ".out.nii.0123abcd.partial").write_bytes(b"half")
-    assert refusal("deface", source, target, "--mask-out", mask).code == "not-nifti"
+    said = refusal("deface", source, target, "--mask-out", mask, "--report", report)
+    assert said.code == "not-nifti"
     assert [path.name for path in tmp_path.iterdir()] == ["in.nii"]
 
 
