@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from bench_parts.image_heads import Image
+from lethe.image.deface import render
 from lethe.image.deface.grid import Grid, to_grid
 from lethe.image.deface.head import otsu
 from lethe.image.deface.morph import closed, dilate, filled, largest, opened
-from lethe.image.deface.render import View, look
+from lethe.image.deface.render import View
 
 ANGLES = (-50.0, -25.0, 0.0, 25.0, 50.0)
 MORE_ANGLES = (-45.0, -20.0, 20.0, 45.0)
@@ -81,7 +82,7 @@ def views(
     """Look at the head from every angle, or at its back."""
     grid = shown(stage, image, values)
     turned = [angle + 180.0 * behind for angle in angles]
-    return [look(grid, stage.level, angle, frame=stage.solid, pixel_mm=PIXEL_MM) for angle in turned]
+    return render.views(grid, stage.level, turned, frame=stage.solid, pixel_mm=PIXEL_MM)
 
 
 def save(found: list[View], folder: Path, name: str, angles: tuple[float, ...] = ANGLES) -> list[Path]:

@@ -58,7 +58,7 @@ def test_views_seen_together_are_those_seen_alone() -> None:
     values = np.random.default_rng(0).random((12, 14, 10)).astype(np.float32)
     grid = Grid(values, np.ones(values.shape, bool), np.diag([1.2, 1.2, 1.2, 1.0]))
     together = render.views(grid, 0.6, (-45.0, 0.0, 45.0))
-    alone = [render.look(grid, 0.6, azimuth) for azimuth in (-45.0, 0.0, 45.0)]
+    alone = [render.views(grid, 0.6, (azimuth,))[0] for azimuth in (-45.0, 0.0, 45.0)]
     assert all(np.array_equal(a.picture, b.picture) for a, b in zip(together, alone, strict=True))
     assert not np.array_equal(together[0].picture, together[2].picture)
 

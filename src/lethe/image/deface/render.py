@@ -36,30 +36,6 @@ class View:
     distance: NDArray[np.float32]
 
 
-def look(
-    grid: Grid, threshold: float, azimuth: float, *, frame: Mask | None = None, pixel_mm: float = 1.2
-) -> View:
-    """Show the surface of `grid` at `threshold`, seen from the front turned by `azimuth`.
-
-    Parameters
-    ----------
-    grid : Grid
-    threshold : float
-        Tissue is above this value.
-    azimuth : float
-        Degrees about the vertical axis; 0 is from the front, positive from the head's right.
-    frame : ndarray of bool, optional
-        What the picture is framed on, so that before and after have the same frame; default: the tissue.
-    pixel_mm : float
-
-    Returns
-    -------
-    View
-        Views with the same `frame` and `azimuth` fit on one another, pixel by pixel.
-    """
-    return views(grid, threshold, (azimuth,), frame=frame, pixel_mm=pixel_mm)[0]
-
-
 def views(
     grid: Grid,
     threshold: float,
@@ -68,7 +44,24 @@ def views(
     frame: Mask | None = None,
     pixel_mm: float = 1.2,
 ) -> list[View]:
-    """Return what `look` shows from each of `azimuths`; they share the work that does not depend on them."""
+    """Show the surface of `grid` at `threshold`, seen from the front turned by each of `azimuths`.
+
+    Parameters
+    ----------
+    grid : Grid
+    threshold : float
+        Tissue is above this value.
+    azimuths : sequence of float
+        Degrees about the vertical axis; 0 is from the front, positive from the head's right.
+    frame : ndarray of bool, optional
+        What the picture is framed on, so that before and after have the same frame; default: the tissue.
+    pixel_mm : float
+
+    Returns
+    -------
+    list of View
+        Views with the same `frame` and azimuth fit on one another, pixel by pixel.
+    """
     # the head ends where the data end, and that end is a surface like any other
     outside = min(float(grid.values.min()), threshold - 1.0)
     soft = ndi.gaussian_filter(np.pad(grid.values, 3, constant_values=outside), 0.7)
