@@ -8,7 +8,9 @@ the mask carried over, the same bytes twice, four more angles, and ten pictures 
 with our renderer. quickshear is given the brain mask; pydeface's approach is its own average head and face
 mask, matched with SimpleITK where it calls FLIRT. The peers set removed voxels to 0, which is water in CT:
 there the benchmark puts air instead, to their favour. They and the detectors are installed into a virtual
-environment that is thrown away; `--peers` names a folder that keeps it for the next run.
+environment that is thrown away; `--peers` names a folder that keeps it for the next run. `--results` keeps
+every finished case in a file and takes what is there: a run that was stopped goes on, and tables of several
+runs become one. Begin a new file when the engine has changed.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from numpy.typing import NDArray
 from bench_parts import image_views
 from bench_parts.image_accept import CARRIED, Accepted, Judge, dice, intracranial
 from bench_parts.image_heads import Image, Mask, heads, write
-from bench_parts.image_table import BACK, OURS, QUICKSHEAR, TEMPLATE, Result, report
+from bench_parts.image_table import BACK, OURS, QUICKSHEAR, TEMPLATE, Result, keep, kept, report
 from bench_parts.image_variants import variants
 from lethe.image.deface.render import View
 
@@ -291,6 +293,7 @@ def main() -> int:
     parser.add_argument("--alone", action="store_true", help="without quickshear and pydeface's template")
     parser.add_argument("--acceptance", action="store_true", help="also the design's acceptance table")
     parser.add_argument("--peers", type=Path, help="folder of the peers' environment, kept for the next run")
+    parser.add_argument("--results", type=Path, help="file of finished cases: go on where a run was stopped")
     parser.add_argument("--pictures", type=Path, help="keep the pictures there; they show faces")
     parser.add_argument("--output", choices=("table", "json"), default="table")
     given = parser.parse_args()
@@ -327,7 +330,9 @@ def _run(
         say(f"{image.name}: brain of {whole.brain.sum() * np.prod(image.spacing) / 1000:.0f} ml")
         made = variants(whole, further=not given.issue_only)
         work += [(whole, name, make) for name, make in made.items() if pattern.search(name)]
-    results: list[Result] = []
+    results = kept(given.results)
+    known = {(result.head, result.variant) for result in results}
+    work = [case for case in work if (case[0].name, case[1]) not in known]
     plain: dict[str, Image] = {}
     start = time.perf_counter()
     for number, (whole, name, make) in enumerate(work, 1):
@@ -338,6 +343,7 @@ def _run(
                 plain = {whole.name: bench.mask(whole)}
             carried = make(plain[whole.name]).values > 0.5
         results += (fresh := bench.run(make(whole), name, others=others, carried=carried))
+        keep(given.results, fresh)
         left = (time.perf_counter() - start) / number * (len(work) - number) / 60
         ours = next(result for result in fresh if result.tool == OURS)
         said = "; ".join(ours.misses()) or "nothing missed"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench_parts import image_views
@@ -48,6 +50,28 @@ class Result:
                 also = "" if name in sighted else ", which saw none before"
                 found.append(f"a face in {place} for {name} ({score}){also}")
         return found
+
+
+def keep(file: Path | None, case: list[Result]) -> None:
+    """Add the results of one case to a file, in one line."""
+    if file is not None:
+        with file.open("a") as stream:
+            stream.write(json.dumps([asdict(result) for result in case]) + "\n")
+
+
+def kept(file: Path | None) -> list[Result]:
+    """Read the results of the cases that a file holds; the line of a run that was killed is left out."""
+    if file is None or not file.is_file():
+        return []
+    text = file.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        file.write_text(whole)
+    found = [Result(**each) for line in whole.splitlines() for each in json.loads(line)]
+    for result in found:
+        if result.accepted is not None:
+            result.accepted = Accepted(**result.accepted)  # type: ignore[arg-type]
+    return found
 
 
 def _count(found: list[dict[str, float]]) -> int:
