@@ -61,6 +61,23 @@ def test_every_number_that_needs_work_leads_to_its_rows(desk):
     expect(page.locator(".table-row")).to_have_count(total)
 
 
+@pytest.mark.requirement("E-68")
+def test_a_stage_shows_no_number_before_the_runs_are_known(desk):
+    """They come last: what was told until then was too small, and its link led to other rows."""
+    here = desk("coordinator")
+    page, held = here.page, []
+    page.route("**/data/services/workflows/**", lambda route: held.append(route))
+    here.go("#/c/DEMO_INTAKE")
+    stages = page.get_by_role("list", name="How far the subjects are")
+    expect(stages.locator(".funnel-number").nth(1)).to_have_text("…")
+    assert stages.locator(".funnel-number").nth(0).inner_text() == "12"
+    assert set(stages.locator(".funnel-number").all_inner_texts()[1:5]) == {"…"}
+    assert stages.get_by_role("link", name="to go").count() == 0
+    page.unroute_all()  # what is held goes on with it
+    expect(stages.get_by_role("link", name="to go").first).to_be_visible()
+    assert "…" not in stages.locator(".funnel-number").all_inner_texts()
+
+
 @pytest.mark.requirement("E-68", "E-74")
 def test_the_command_line_counts_as_the_dashboard_does(desk, served, tmp_path):
     page = desk("coordinator").go("#/c/DEMO_INTAKE")

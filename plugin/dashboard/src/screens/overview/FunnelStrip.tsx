@@ -32,7 +32,9 @@ export function FunnelStrip({ project, funnel, lists, done, released }: { projec
       {stages.map((stage, at) => {
         const before = stages[at - 1];
         const open = before && stage !== "published" ? sizes[before] - sizes[stage] : 0;
-        const unknown = (stage === "converted" && !done) || (stage === "published" && released === undefined);
+        // A later stage needs the one before: until the workflows are known, its number would be too small.
+        const waits = !direct && stage !== "received" && stage !== "published" && !done;
+        const unknown = waits || (stage === "published" && released === undefined);
         return (
           <li key={stage}>
             <a href={href(["c", project, "subjects"], stage === "received" ? {} : direct ? { record: "complete" } : { stage })}>
