@@ -40,7 +40,7 @@ from .template import Template
 from .volumes import volumes
 
 METHOD = "lethe-deface"
-METHOD_VERSION = "1.3.0"
+METHOD_VERSION = "1.4.0"
 PICTURE_MM = 1.2
 NMI_NOTHING = 1.03  # noise reaches 1.02, a bad head image 1.07
 
@@ -90,6 +90,7 @@ REASONS = {
     "no-orientation": "The header names no coordinate system, so left, right, front and back are guesses.",
     "header-extension": "The header carries an extension, which may hold identifiers.",
     "front-remains": "Eyes, nose or mouth are not far enough from where they were.",
+    "forehead-uneven": "Where the forehead should be, something stays that stands out like a nose.",
     "face-remains": "Too much of the facial skin is still there.",
     "close-to-brain": "The removed region comes too close to the brain.",
     "face-partly-missing": "Part of the face was missing before: cut, masked or lost in noise.",

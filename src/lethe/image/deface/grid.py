@@ -20,6 +20,7 @@ from .morph import Mask
 
 SPACING_MM = 2.0
 
+Array2 = NDArray[np.float32]
 Array3 = NDArray[np.float32]
 Affine = NDArray[np.float64]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .align import Alignment
+from .bumps import FACE_Z, bumps_left
 from .front import Front, front
 from .grid import Array3
 from .head import Head
@@ -32,10 +33,12 @@ BRAIN_SEEN_ML = 40.0
 UNEVEN = 4.0  # whole heads under a head coil have 1.2 to 2.9; up to 4 is evened out before the match
 AHEAD_MM = -10.0  # real faces have -2 to 6
 RECESSION_GONE_MM = 18.0
+RECESSION_FAR_MM = 30.0
 RECESSION_DOUBT_MM = 11.0
 PRESENT_MINIMUM = 0.35  # of the face where its front cannot be measured; cut heads have 0.55 to 1
 MOVED_MM = 8.0
 MOVED_MINIMUM = 0.85
+BUMPS_MAXIMUM_CM2 = 3.0  # foreheads have 0 to 2.5, a nose 5 and more
 _SKIN_MM = 3.0
 _DARKEST = 5  # percent of a head
 _EDGE_MM, _SAME_VALUE, _EMPTIED = 4.0, 1e-3, 0.9
@@ -72,6 +75,8 @@ class Expectation:
         The same where the face would be if front and back were swapped.
     emptied : bool
         Where a face is expected and no tissue is, there is one value: it was set, no scanner measured it.
+    bumps_cm2 : float
+        Area of skin that stands out like a nose, from the brow to the mouth.
     """
 
     face_cm2: float
@@ -81,6 +86,7 @@ class Expectation:
     air_ahead: float | None
     air_behind: float | None
     emptied: bool = False
+    bumps_cm2: float = 0.0
 
 
 def expect(head: Head, template: Template, pose: Alignment, region: Region) -> Expectation:
@@ -105,11 +111,12 @@ def expect(head: Head, template: Template, pose: Alignment, region: Region) -> E
     skin = head.mask & region.sector & (depth(head.mask | ~grid.valid, grid.spacing) <= _SKIN_MM)
     ahead, behind = _air_shares(head, pose, region)
     area = float(shell.sum()) * grid.spacing**2 / 100.0
-    surface = front(grid, tissue(head) & head.mask, template, pose)
+    solid = tissue(head) & head.mask
+    surface = front(grid, solid, template, pose)
     gone = inside & ~dilate(tissue(head), _EDGE_MM, grid.spacing)
-    return Expectation(
-        area, present, surface, skin & tissue(head), ahead, behind, _one_value(grid.values[gone], grid.values)
-    )
+    emptied = _one_value(grid.values[gone], grid.values)
+    bumps = bumps_left(grid, solid, solid, pose, FACE_Z)
+    return Expectation(area, present, surface, skin & tissue(head), ahead, behind, emptied, bumps)
 
 
 def _one_value(part: Array3, whole: Array3) -> bool:
@@ -167,6 +174,8 @@ class Effect:
         Share of the middle face (eyes, nose, mouth) whose surface moved back by more than 8 mm.
     removed_ml : float
         Tissue that is gone.
+    bumps_cm2 : float
+        Area of skin that stays in front and stands out like a nose.
     """
 
     brain_changed: int
@@ -174,6 +183,7 @@ class Effect:
     skin_removed: float
     front_moved: float | None
     removed_ml: float
+    bumps_cm2: float = 0.0
 
 
 def measure(
@@ -211,13 +221,15 @@ def measure(
     away = distance_to(gone, head.grid.spacing)
     clearance = float(away[brain].min()) if brain.any() and gone.any() else float("inf")
     skin = expectation.skin
-    left = front(head.grid, (after > air_below(head)) & head.mask, template, pose)
+    solid = (after > air_below(head)) & head.mask
+    left = front(head.grid, solid, template, pose)
     return Effect(
         brain_changed=brain_changed,
         clearance_mm=clearance,
         skin_removed=float((gone & skin).sum() / skin.sum()) if skin.any() else 1.0,
         front_moved=expectation.front.moved(left, MOVED_MM),
         removed_ml=float((gone & tissue(head)).sum()) * head.grid.voxel_ml,
+        bumps_cm2=bumps_left(head.grid, tissue(head) & head.mask, solid, pose),
     )
 
 
@@ -227,12 +239,15 @@ def bare_confirmed(head: Head, protection: Protection) -> bool:
 
 
 def faceless(expectation: Expectation) -> str | None:
-    """Say why an image shows no face, or None when it does."""
-    if expectation.face_cm2 < FACE_MINIMUM_CM2:
+    """Say why an image shows no face, or None when it does or may."""
+    smooth = expectation.bumps_cm2 <= BUMPS_MAXIMUM_CM2
+    if smooth and expectation.face_cm2 < FACE_MINIMUM_CM2:
         return "face-not-in-view"
     recession = expectation.front.recession_mm
+    # under a large brain case a whole face lies that far back, too; cuts that leave bumps lie further back
+    gone = RECESSION_GONE_MM if smooth else RECESSION_FAR_MM
     # the faint face of an echo-planar image is not gone
-    if recession is not None and recession >= RECESSION_GONE_MM and expectation.emptied:
+    if recession is not None and recession >= gone and expectation.emptied:
         return "already-defaced"
     return None
 
@@ -306,6 +321,8 @@ def verdict(
         reasons.append("close-to-brain")
     if effect.front_moved is not None and effect.front_moved < MOVED_MINIMUM:
         reasons.append("front-remains")
+    if effect.bumps_cm2 > BUMPS_MAXIMUM_CM2:
+        reasons.append("forehead-uneven")
     recession = expectation.front.recession_mm
     hidden = recession is None and expectation.face_present < PRESENT_MINIMUM
     if hidden or (recession is not None and recession > RECESSION_DOUBT_MM):
@@ -343,4 +360,5 @@ def as_numbers(
         "clearance_mm": round(effect.clearance_mm, 1) if np.isfinite(effect.clearance_mm) else None,
         "brain_changed": effect.brain_changed,
         "removed_ml": round(effect.removed_ml, 1),
+        "bumps_cm2": round(effect.bumps_cm2, 1),
     }

@@ -49,10 +49,13 @@ class Plug:
 
 def solid_head(head: Head) -> Mask:
     """Return the head without its openings: nostrils, mouth and ear canals belong to it."""
-    # in front of the data lies air, or the air before the face would be filled up to their end
-    room = int(_CLOSING_MM / head.grid.spacing) + 1
-    closing = closed(np.pad(head.mask, ((0, 0), (0, room), (0, 0))), _CLOSING_MM, head.grid.spacing)
-    return erode(closing, 3.0, head.grid.spacing)[:, :-room]
+    # a ball must find room beside the head, or all air there would count as an opening; in front of the data
+    # lies air whatever they end with
+    room = int(_CLOSING_MM / head.grid.spacing) + 2
+    around = np.pad(head.mask, ((room, room), (0, 0), (room, room)), mode="edge")
+    around = np.pad(around, ((0, 0), (room, room), (0, 0)))
+    within = tuple(slice(room, -room) for _ in range(3))
+    return erode(closed(around, _CLOSING_MM, head.grid.spacing), 3.0, head.grid.spacing)[within]
 
 
 def plug(head: Head, protection: Protection, region: Region) -> Plug:
