@@ -24,12 +24,12 @@ _DEPTHS = (40.0, 43.0, 48.0, 56.0, 65.0, 78.0, 86.0, 92.0)
 _OPEN_ABOVE, _NOWHERE = -12.0, 120.0
 # how far it stands behind the skin: of the flattest part of a row, and of each place
 _ROW_HEIGHTS, _BEHIND_ROW = (-54.0, -46.0, -38.0, -30.0, -24.0), (17.0, 15.0, 13.0, 8.0, 2.0)
-_CUT_DEPTHS, _BEHIND_SKIN = (0.0, 6.0, 12.0, 16.0), (0.0, 4.8, 9.0, 11.0)
+_CUT_DEPTHS, _BEHIND_SKIN = (0.0, 6.0, 12.0, 16.0), (0.0, 5.4, 9.4, 11.0)
 # bone under the brow is dark and full of holes: a layer of this thickness lies on what is protected there
-_LAYER_HEIGHTS, _LAYER_MM = (-60.0, -50.0), (0.0, 4.0)
-_LAYER_RISE, _LAYER_BEHIND = (-32.0, -26.0), (9.0, 4.8)
+_LAYER_HEIGHTS, _LAYER_MM = (-60.0, -50.0), (0.0, 6.0)
+_LAYER_RISE, _LAYER_BEHIND = (-32.0, -26.0), (9.0, 5.4)
 _HALF_WIDTH, _CELL_MM = 44.0, 4.0
-_SMOOTH_MM = 1.5
+_SMOOTH_MM = 3.0
 _ADULT = 1.2  # MNI millimetres to one of an adult head, at most
 
 Profile = NDArray[np.float64]
