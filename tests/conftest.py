@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ LONGEST = (
     *("engine", "walked", "tests/system/test_bulk.py", "browser/", "tests/system/test_site_kit.py"),
     *("tests/unit/image_deface/test_phantom.py", "tests/system/test_backup.py"),
 )
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C: a shell ignores it for what it puts in the background, and so would all that is started."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def together(nodeid: str) -> str:
