@@ -30,7 +30,7 @@ LONGEST = (
 
 
 def pytest_configure() -> None:
-    """Heed Ctrl-C: a shell ignores it for what it puts in the background, and so would all that is started."""
+    """Heed Ctrl-C: a shell ignores it for what it puts in the background, and so would all it starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
