@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lethe.image.deface.align import Alignment
-from lethe.image.deface.bumps import FACE_Z, bumps_left
+from lethe.image.deface.bumps import FACE_Z, FOREHEAD_Z, bumps_left, skin_ahead
 from lethe.image.deface.front import Front
 from lethe.image.deface.grid import Grid
 from lethe.image.deface.head import Head
@@ -37,12 +37,16 @@ def head(nose_z: float | None = None, height: float = 18.0, reach: float = 140.0
     return grid, np.asarray(solid)
 
 
+def bumps(grid: Grid, before: Mask, after: Mask, lowest: float = FOREHEAD_Z) -> float:
+    return bumps_left(skin_ahead(grid, before, POSE), skin_ahead(grid, after, POSE), lowest)
+
+
 @pytest.mark.requirement("M-24")
 def test_a_nose_on_the_forehead_is_seen_and_a_forehead_is_smooth() -> None:
     grid, smooth = head()
     _, nosed = head(nose_z=10.0)
-    assert bumps_left(grid, smooth, smooth, POSE) == 0.0
-    assert bumps_left(grid, nosed, nosed, POSE) > BUMPS_MAXIMUM_CM2
+    assert bumps(grid, smooth, smooth) == 0.0
+    assert bumps(grid, nosed, nosed) > BUMPS_MAXIMUM_CM2
 
 
 @pytest.mark.requirement("M-24")
@@ -50,9 +54,9 @@ def test_a_nose_that_goes_leaves_no_bump_and_one_below_is_asked_only_of_the_whol
     grid, smooth = head()
     _, nosed = head(nose_z=-45.0)
     _, _, z = grid.coordinates(np.eye(4))
-    assert bumps_left(grid, nosed, smooth & ~(nosed & (z < -30.0)), POSE) == 0.0
-    assert bumps_left(grid, nosed, nosed, POSE) == 0.0
-    assert bumps_left(grid, nosed, nosed, POSE, FACE_Z) > BUMPS_MAXIMUM_CM2
+    assert bumps(grid, nosed, smooth & ~(nosed & (z < -30.0))) == 0.0
+    assert bumps(grid, nosed, nosed) == 0.0
+    assert bumps(grid, nosed, nosed, FACE_Z) > BUMPS_MAXIMUM_CM2
 
 
 @settings(derandomize=True, deadline=None, max_examples=8)
@@ -60,9 +64,9 @@ def test_a_nose_that_goes_leaves_no_bump_and_one_below_is_asked_only_of_the_whol
 def test_where_the_data_end_there_is_no_bump(reach: float) -> None:
     grid, cut = head(nose_z=10.0, reach=reach)
     smooth_grid, smooth = head(reach=reach)
-    assert bumps_left(smooth_grid, smooth, smooth, POSE) == 0.0
+    assert bumps(smooth_grid, smooth, smooth) == 0.0
     if reach < 88.0:  # all of the nose lies beyond
-        assert bumps_left(grid, cut, cut, POSE) == 0.0
+        assert bumps(grid, cut, cut) == 0.0
 
 
 @pytest.mark.requirement("M-24")
@@ -76,9 +80,8 @@ def test_a_forehead_with_a_nose_is_for_a_person(bumps: float, expected: Verdict)
 def expectation(recession: float, bumps: float = 0.0, face_cm2: float = 200.0) -> Expectation:
     expected = np.full(100, 100.0, np.float32)
     front = Front(expected, expected - np.float32(recession))
-    return Expectation(
-        face_cm2, 0.8, front, np.ones((1, 1, 1), bool), 0.2, 0.0, emptied=True, bumps_cm2=bumps
-    )
+    skin, outline = np.ones((1, 1, 1), bool), np.zeros((1, 1), np.float32)
+    return Expectation(face_cm2, 0.8, front, skin, 0.2, 0.0, True, outline, bumps)
 
 
 @pytest.mark.requirement("L-04")

@@ -131,7 +131,7 @@ def test_a_face_that_is_hardly_there_is_for_a_person(present: float, passes: boo
     front = plan.expectation.front
     unseen = replace(front, found=np.full_like(front.found, -20.0))
     expectation = replace(plan.expectation, front=unseen, face_present=present)
-    found = verdict(expectation, Effect(0, 5.0, 0.9, None, 100.0), [])
+    found = verdict(expectation, Effect(0, 5.0, 0.9, None, 100.0, 0.0), [])
     assert found == ((Verdict.PASS, []) if passes else (Verdict.REVIEW, ["face-partly-missing"]))
 
 
@@ -187,7 +187,7 @@ def test_a_wrong_pose_takes_no_brain_from_a_ct_and_is_noticed(
 
 @pytest.mark.requirement("M-25")
 def test_a_doubtful_cut_through_what_looks_like_a_brain_alone_is_a_fail(plan: Plan) -> None:
-    effect = Effect(0, 9.0, 1.0, 1.0, 100.0)
+    effect = Effect(0, 9.0, 1.0, 1.0, 100.0, 0.0)
     assert verdict(plan.expectation, effect, ["front-unsure"], bare=True)[0] is Verdict.FAIL
     assert verdict(plan.expectation, effect, ["front-unsure"])[0] is Verdict.REVIEW
 

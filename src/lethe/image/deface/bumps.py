@@ -10,14 +10,13 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from .align import Alignment
-from .grid import Array2, Array3, Grid
+from .grid import Array2, Box, Grid
 from .morph import Mask
 
 FOREHEAD_Z, FACE_Z = -45.0, -110.0
-# seen from the front in template space, mm; a disk wider than what is asked
-_LOW = np.array([-60.0, 0.0, -126.0])
-_HIGH = np.array([60.0, 132.0, 70.0])
 _STEP = 2.0
+# seen from the front in template space; a disk wider than what is asked
+_BOX = Box((-60.0, 0.0, -126.0), (60.0, 132.0, 70.0), _STEP)
 _DISK_MM = 16.0
 _STAYS_MM = 4.0
 _MIDDLE_X = 40.0
@@ -25,16 +24,37 @@ _BUMP_MM = 5.0
 _BEYOND = 3  # cells in front of the skin that the image must show, or it is the end of the data
 
 
-def bumps_left(grid: Grid, before: Mask, after: Mask, pose: Alignment, lowest: float = FOREHEAD_Z) -> float:
-    """Measure what stands out of the skin that stays in front.
+def skin_ahead(grid: Grid, tissue: Mask, pose: Alignment) -> Array2:
+    """Return where the skin lies, seen from the front in template space.
 
     Parameters
     ----------
     grid : Grid
         Of the head.
-    before, after : ndarray of bool
+    tissue : ndarray of bool
         Head tissue on that grid.
     pose : Alignment
+
+    Returns
+    -------
+    ndarray of float32, shape (x, z)
+        For each column of 2 x 2 mm the number of its foremost cell; 0 where there is none or the data end.
+    """
+    solid, valid = (_BOX.solid(mask, grid.affine, pose.to_mni) for mask in (tissue, grid.valid))
+    last = solid.shape[1] - 1
+    found = np.where(solid.any(axis=1), last - solid[:, ::-1].argmax(axis=1), 0)
+    x, z = np.indices(found.shape)
+    seen = valid[x, np.minimum(found + _BEYOND, last), z]
+    return np.where(seen, found, 0).astype(np.float32)
+
+
+def bumps_left(before: Array2, after: Array2, lowest: float = FOREHEAD_Z) -> float:
+    """Measure what stands out of the skin that stays in front.
+
+    Parameters
+    ----------
+    before, after : ndarray of float32, shape (x, z)
+        From `skin_ahead`.
     lowest : float
         MNI z (mm) of the lowest skin that is asked.
 
@@ -45,12 +65,10 @@ def bumps_left(grid: Grid, before: Mask, after: Mask, pose: Alignment, lowest: f
         out by more than 5 mm above what a disk of 16 mm radius touches that slides behind the surface
         (grey-scale opening; skin that is gone or ends with the data bounds the surface).
     """
-    valid = _sampled(grid.valid, grid, pose)
-    skin, left = (_skin(_sampled(mask, grid, pose), valid) for mask in (before, after))
-    stays = (skin > 0) & (skin - left <= _STAYS_MM / _STEP)
-    x, z = (_LOW[axis] + _STEP * np.arange(skin.shape[n]) for n, axis in enumerate((0, 2)))
+    stays = (before > 0) & (before - after <= _STAYS_MM / _STEP)
+    x, z = _BOX.places(0), _BOX.places(2)
     asked = stays & (np.abs(x) <= _MIDDLE_X)[:, None] & (z > lowest)[None, :]
-    high = (skin - _opened(skin, stays)) * _STEP > _BUMP_MM
+    high = (before - _opened(before, stays)) * _STEP > _BUMP_MM
     return float((asked & high).sum()) * _STEP**2 / 100.0
 
 
@@ -64,23 +82,3 @@ def _opened(heights: Array2, there: Mask) -> Array2:
     )
     low = np.where(low < far, low, -far)
     return np.asarray(ndi.grey_dilation(low, footprint=disk, mode="constant", cval=-float(far)), np.float32)
-
-
-def _skin(solid: Mask, valid: Mask) -> Array2:
-    """Return for each column the number of its foremost cell, 0 where there is none or the data end."""
-    last = solid.shape[1] - 1
-    found = np.where(solid.any(axis=1), last - solid[:, ::-1].argmax(axis=1), 0)
-    x, z = np.indices(found.shape)
-    seen = valid[x, np.minimum(found + _BEYOND, last), z]
-    return np.where(seen, found, 0).astype(np.float32)
-
-
-def _sampled(mask: Mask, grid: Grid, pose: Alignment) -> Mask:
-    box = np.diag([_STEP, _STEP, _STEP, 1.0])
-    box[:3, 3] = _LOW
-    matrix = np.linalg.inv(grid.affine) @ np.linalg.inv(pose.to_mni) @ box
-    shape = tuple(int(n) for n in (_HIGH - _LOW) / _STEP + 1)
-    sampled: Array3 = ndi.affine_transform(
-        mask.astype(np.float32), matrix[:3, :3], matrix[:3, 3], output_shape=shape, order=1, prefilter=False
-    )
-    return np.asarray(sampled > 0.5)

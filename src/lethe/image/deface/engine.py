@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """Everything decided about one image before it is written."""
 
@@ -111,10 +112,11 @@ class Plan:
     plug: Plug
     expectation: Expectation
 
-    def doubts(self) -> list[str]:
-        """Return the reasons not to trust this plan."""
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """The reasons not to trust this plan."""
         volume = self.scene.volume
-        return doubts(
+        found = doubts(
             self.pose,
             self.protection,
             self.expectation,
@@ -123,10 +125,11 @@ class Plan:
             uneven=unevenness(self.head),
             folded=front_folded(self.scene.grid, self.head, volume.affine, self.pose.to_mni),
         )
+        return tuple(found)
 
     def faceless(self) -> str | None:
         """Say why the file may be passed on unchanged, or None; a doubtful pose cannot say so."""
-        doubtful = self.doubts()
+        doubtful = self.doubts
         if self.head.bare and bare_confirmed(self.head, self.protection):
             return None if "header-extension" in doubtful else "brain-only"
         return None if doubtful else faceless(self.expectation)
@@ -314,7 +317,7 @@ def _pass_on(plan: Plan, reason: str, target: Path, mask: Path | None) -> Deface
             sink.write(stored.tobytes(order="F"))
 
     _commit(volume, target, content, mask, empty, lambda: True)
-    nothing = Effect(0, float("inf"), 0.0, None, 0.0)
+    nothing = Effect(0, float("inf"), 0.0, None, 0.0, plan.expectation.bumps_cm2)
     return DefaceReport(Verdict.NO_FACE, [reason], _measures(plan, nothing, 0))
 
 
@@ -334,7 +337,7 @@ def judge_changes(plan: Plan, comparison: Comparison) -> DefaceReport:
         after,
         comparison.watched_changed,
     )
-    decision, reasons = verdict(plan.expectation, effect, plan.doubts(), bare=plan.head.bare)
+    decision, reasons = verdict(plan.expectation, effect, plan.doubts, bare=plan.head.bare)
     return DefaceReport(decision, reasons, _measures(plan, effect, comparison.voxels_changed))
 
 

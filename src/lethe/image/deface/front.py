@@ -13,13 +13,13 @@ import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from .align import Alignment
-from .grid import Affine, Array3, Grid
+from .grid import Array3, Box, Grid
 from .morph import Mask
 from .template import Template
 
-_LOW = np.array([-32.0, -20.0, -112.0])
-_HIGH = np.array([32.0, 124.0, -30.0])  # the lids; above lies the brow, which keeps its deep scalp
-_STEP = 2.0
+_STEP, _LOWEST = 2.0, -20.0
+# up to the lids; above lies the brow, which keeps its deep scalp
+_BOX = Box((-32.0, _LOWEST, -112.0), (32.0, 124.0, -30.0), _STEP)
 _COLUMNS = 60
 _UNDER = (2, 3, 4)  # cells behind the surface: where it is a wall of filling, they hold one value
 _WALL_SHARE, _WALL_EDGE = 0.1, 3  # untouched heads have 0.03 at most
@@ -47,12 +47,12 @@ class Front:
     @property
     def recession_mm(self) -> float | None:
         """Median distance of the surface behind the average skin; None when hardly any is in view."""
-        there = self.found > _LOW[1]
+        there = self.found > _LOWEST
         return float(np.median((self.expected - self.found)[there])) if there.sum() >= _COLUMNS else None
 
     def moved(self, after: Front, at_least_mm: float) -> float | None:
         """Share of the columns with a face whose surface moved back by at least `at_least_mm`."""
-        face = (self.found > _LOW[1]) & (self.expected - self.found < _FACE_MM)
+        face = (self.found > _LOWEST) & (self.expected - self.found < _FACE_MM)
         if face.sum() < _COLUMNS:
             return None
         return float(np.mean((self.found - after.found)[face] >= at_least_mm))
@@ -74,14 +74,9 @@ def front(grid: Grid, tissue: Mask, template: Template, pose: Alignment) -> Fron
     -------
     Front
     """
-    box = np.diag([_STEP, _STEP, _STEP, 1.0])
-    box[:3, 3] = _LOW
-    to_grid = np.linalg.inv(grid.affine) @ np.linalg.inv(pose.to_mni) @ box
-    to_template: Affine = np.asarray(np.linalg.inv(template.affine) @ box, np.float64)
-    model = _sample(template.skin(), to_template)
-    image = _sample(tissue, to_grid)
-    seen = _sample(grid.valid, to_grid)
-    image &= ~_filling(image, _sample_values(grid.values, to_grid))
+    model = _BOX.solid(template.skin(), template.affine, np.eye(4))
+    image, seen = (_BOX.solid(mask, grid.affine, pose.to_mni) for mask in (tissue, grid.valid))
+    image &= ~_filling(image, _BOX.of(grid.values, grid.affine, pose.to_mni))
     expected, found = _foremost(model), _foremost(image)
     ahead = np.minimum(expected + 5, model.shape[1] - 1)
     x, z = np.indices(expected.shape)
@@ -89,8 +84,8 @@ def front(grid: Grid, tissue: Mask, template: Template, pose: Alignment) -> Fron
     use = model.any(axis=1) & seen[x, ahead, z] & seen[x, np.maximum(expected - 10, 0), z]
     scale = np.float32(_STEP)
     return Front(
-        (expected[use] * scale + _LOW[1]).astype(np.float32),
-        (found[use] * scale + _LOW[1]).astype(np.float32),
+        (expected[use] * scale + _LOWEST).astype(np.float32),
+        (found[use] * scale + _LOWEST).astype(np.float32),
     )
 
 
@@ -120,21 +115,3 @@ def _filling(image: Mask, values: Array3) -> Mask:
         return nothing
     filling = np.abs(values - value) <= 1.5 * step
     return np.asarray(ndi.binary_dilation(filling & image, iterations=_WALL_EDGE))
-
-
-def _sample(mask: Mask, matrix: Affine) -> Mask:
-    return np.asarray(_sample_values(mask.astype(np.float32), matrix) > 0.5)
-
-
-def _sample_values(values: Array3, matrix: Affine) -> Array3:
-    shape = tuple(int(n) for n in (_HIGH - _LOW) / _STEP + 1)
-    sampled = ndi.affine_transform(
-        values,
-        matrix[:3, :3],
-        matrix[:3, 3],
-        output_shape=shape,
-        order=1,
-        cval=0.0,
-        prefilter=False,
-    )
-    return np.asarray(sampled, np.float32)

@@ -177,6 +177,53 @@ def sample(
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """Points of equal distance in another space, to measure a head there.
+
+    Attributes
+    ----------
+    low, high : tuple of float
+        First and last point, mm.
+    step : float
+        Distance of neighbours, mm.
+    """
+
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+    step: float
+
+    def places(self, axis: int) -> NDArray[np.float64]:
+        """Return the coordinates (mm) along one axis."""
+        count = int((self.high[axis] - self.low[axis]) / self.step) + 1
+        return np.asarray(self.low[axis] + self.step * np.arange(count), np.float64)
+
+    def of(self, values: Array3, affine: Affine, to_box: Affine) -> Array3:
+        """Sample trilinearly; beyond the values lies 0.
+
+        Parameters
+        ----------
+        values : ndarray of float32
+        affine : ndarray, shape (4, 4)
+            Index of `values` to millimetres.
+        to_box : ndarray, shape (4, 4)
+            Those millimetres to the millimetres of the box.
+        """
+        points = np.diag([self.step, self.step, self.step, 1.0])
+        points[:3, 3] = self.low
+        matrix = np.linalg.inv(affine) @ np.linalg.inv(to_box) @ points
+        shape = tuple(len(self.places(axis)) for axis in range(3))
+        linear, offset = matrix[:3, :3], matrix[:3, 3]
+        return np.asarray(
+            ndi.affine_transform(values, linear, offset, output_shape=shape, order=1, prefilter=False),
+            np.float32,
+        )
+
+    def solid(self, mask: Mask, affine: Affine, to_box: Affine) -> Mask:
+        """Sample a mask."""
+        return np.asarray(self.of(mask.astype(np.float32), affine, to_box) > 0.5)
+
+
+@dataclass(frozen=True, slots=True)
 class _Steps:
     """Places along one axis: the index below, the share of the one above, and whether they are inside."""
 

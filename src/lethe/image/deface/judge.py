@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .align import Alignment
-from .bumps import FACE_Z, bumps_left
+from .bumps import FACE_Z, bumps_left, skin_ahead
 from .front import Front, front
-from .grid import Array3
+from .grid import Array2, Array3
 from .head import Head
 from .morph import Mask, depth, dilate, distance_to
 from .protect import SCALP_MINIMUM, Protection
@@ -75,6 +76,8 @@ class Expectation:
         The same where the face would be if front and back were swapped.
     emptied : bool
         Where a face is expected and no tissue is, there is one value: it was set, no scanner measured it.
+    skin_ahead : ndarray of float32
+        Where the skin lies, seen from the front (`lethe.image.deface.bumps`).
     bumps_cm2 : float
         Area of skin that stands out like a nose, from the brow to the mouth.
     """
@@ -85,8 +88,9 @@ class Expectation:
     skin: Mask
     air_ahead: float | None
     air_behind: float | None
-    emptied: bool = False
-    bumps_cm2: float = 0.0
+    emptied: bool
+    skin_ahead: Array2
+    bumps_cm2: float
 
 
 def expect(head: Head, template: Template, pose: Alignment, region: Region) -> Expectation:
@@ -115,8 +119,18 @@ def expect(head: Head, template: Template, pose: Alignment, region: Region) -> E
     surface = front(grid, solid, template, pose)
     gone = inside & ~dilate(tissue(head), _EDGE_MM, grid.spacing)
     emptied = _one_value(grid.values[gone], grid.values)
-    bumps = bumps_left(grid, solid, solid, pose, FACE_Z)
-    return Expectation(area, present, surface, skin & tissue(head), ahead, behind, emptied, bumps)
+    outline = skin_ahead(grid, solid, pose)
+    return Expectation(
+        face_cm2=area,
+        face_present=present,
+        front=surface,
+        skin=skin & tissue(head),
+        air_ahead=ahead,
+        air_behind=behind,
+        emptied=emptied,
+        skin_ahead=outline,
+        bumps_cm2=bumps_left(outline, outline, FACE_Z),
+    )
 
 
 def _one_value(part: Array3, whole: Array3) -> bool:
@@ -183,7 +197,7 @@ class Effect:
     skin_removed: float
     front_moved: float | None
     removed_ml: float
-    bumps_cm2: float = 0.0
+    bumps_cm2: float
 
 
 def measure(
@@ -229,7 +243,7 @@ def measure(
         skin_removed=float((gone & skin).sum() / skin.sum()) if skin.any() else 1.0,
         front_moved=expectation.front.moved(left, MOVED_MM),
         removed_ml=float((gone & tissue(head)).sum()) * head.grid.voxel_ml,
-        bumps_cm2=bumps_left(head.grid, tissue(head) & head.mask, solid, pose),
+        bumps_cm2=bumps_left(expectation.skin_ahead, skin_ahead(head.grid, solid, pose)),
     )
 
 
@@ -295,7 +309,7 @@ def doubts(
 
 
 def verdict(
-    expectation: Expectation, effect: Effect, doubtful: list[str], *, bare: bool = False
+    expectation: Expectation, effect: Effect, doubtful: Sequence[str], *, bare: bool = False
 ) -> tuple[Verdict, list[str]]:
     """Judge a result.
 
@@ -303,7 +317,7 @@ def verdict(
     ----------
     expectation : Expectation
     effect : Effect
-    doubtful : list of str
+    doubtful : sequence of str
         From `doubts`.
     bare : bool
         The image looks like a brain that was cut out, which makes any doubtful cut one through brain.

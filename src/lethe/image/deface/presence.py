@@ -29,4 +29,4 @@ def shows_head(source: Path) -> bool:
         return False
     sure = plan.head.brain is not None or plan.pose.nmi > _NMI_HEAD
     unlike = {"weak-match", "brain-not-confirmed", "implausible-size"}
-    return sure and not unlike & set(plan.doubts())
+    return sure and not unlike & set(plan.doubts)

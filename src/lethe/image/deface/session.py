@@ -137,7 +137,7 @@ def deface_session(
     needy: list[bool] = []
     for image in images:
         plan = _alone(image) if image.frame else None
-        needy.append(plan is None or bool(plan.doubts()))
+        needy.append(plan is None or bool(plan.doubts))
         progress()
         if plan is None or needy[-1]:
             continue
