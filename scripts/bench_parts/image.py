@@ -185,7 +185,7 @@ class Bench:
         before = image_views.views(stage, image, image.values)
         name = re.sub(r"\W+", "-", f"{image.name}-{variant}")
         seen = self._faces(before, name, "before")
-        results = [Result(image.name, variant, BACK, after=self._backs(stage, image, name))] if others else []
+        results = [Result(image.name, variant, BACK, after=self._backs(stage, image, name))]
         for tool in (OURS, QUICKSHEAR, TEMPLATE) if others else (OURS,):
             target = self._folder / "target.nii.gz"
             target.unlink(missing_ok=True)

@@ -117,22 +117,26 @@ def report(results: list[Result]) -> None:
     lost, seen = sum(r.brain_lost or 0 for r in released), sum(bool(_count(r.after)) for r in released)
     print(f"\n{len(ours)} images: {counts}")
     print(f"{len(released)} may be released: {lost} brain voxels lost, a face found on {seen} of them")
-    print("\nPictures with a face, before and after, by detector:")
-    for name in sorted({name for r in ours for view in (*r.before, *r.after) for name in view}):
-        before, after = (
-            sum(name in view for found in each for view in found)
-            for each in ([r.before for r in released], [r.after for r in released])
-        )
-        print(f"  {name:12}{before:>5} ->{after:>4}")
-    backs = [view for result in results if result.tool == BACK for view in result.after]
-    wrong = {
-        name: sum(name in view for view in backs) for name in sorted({n for view in backs for n in view})
-    }
-    if backs:
-        said = ", ".join(f"{name} {count}" for name, count in wrong.items()) or "none"
-        print(f"  on {len(backs)} pictures of untouched backs of heads, where there is none: {said}")
+    _by_detector(released, [result for result in results if result.tool == BACK])
     _acceptance(ours)
     _compare(results)
+
+
+def _by_detector(released: list[Result], backs: list[Result]) -> None:
+    """Print how often each detector sees a face, and how often it does where there is none."""
+    before, after, back = (
+        [view for seen in each for view in seen]
+        for each in ([r.before for r in released], [r.after for r in released], [r.after for r in backs])
+    )
+    print(
+        f"\nPictures with a face, by detector: of {len(before)} before, of {len(after)} after, and of"
+        f" {len(back)} of the untouched backs of the same heads,\nwhere there is none:"
+    )
+    for name in sorted({name for view in (*before, *after, *back) for name in view}):
+        one, other, wrong = (sum(name in view for view in views) for views in (before, after, back))
+        print(f"  {name:12}{one:>5} ->{other:>4}{wrong:>7} on backs")
+    both = sum(len(view) > 1 for view in after)
+    print(f"  two detectors agree on {both} pictures after and on {sum(len(v) > 1 for v in back)} backs")
 
 
 def _shares(accepted: Accepted) -> str:
