@@ -164,6 +164,28 @@ def test_a_doubtful_pose_is_for_a_person(reason: str, changes: dict[str, object]
     assert reason in found
 
 
+@pytest.mark.requirement("L-13")
+@pytest.mark.parametrize(
+    ("skull_found", "shared", "overlap", "doubtful"),
+    [
+        (True, None, 0.86, True),
+        (True, None, 0.88, False),
+        (False, None, 0.86, True),
+        (None, None, 0.84, True),
+        (None, None, 0.86, False),
+        (None, 1.1, 0.76, False),
+        (None, 1.1, 0.74, True),
+    ],
+)
+def test_a_brain_that_the_image_does_not_confirm_is_for_a_person(
+    skull_found: bool | None, shared: float | None, overlap: float, doubtful: bool, plan: Plan
+) -> None:
+    protection = replace(plan.protection, skull_found=skull_found, overlap=overlap)
+    pose = pose_of(plan, shared_nmi=shared)
+    found = doubts(pose, protection, plan.expectation, oriented=True, extended=False)
+    assert ("brain-not-confirmed" in found) is doubtful
+
+
 def test_a_head_taken_back_to_front_is_noticed_by_its_air(plan: Plan) -> None:
     swapped = replace(
         plan.expectation, air_ahead=plan.expectation.air_behind, air_behind=plan.expectation.air_ahead

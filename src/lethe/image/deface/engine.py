@@ -41,7 +41,7 @@ from .template import Template
 from .volumes import volumes
 
 METHOD = "lethe-deface"
-METHOD_VERSION = "1.4.0"
+METHOD_VERSION = "1.4.1"
 PICTURE_MM = 1.2
 NMI_NOTHING = 1.03  # noise reaches 1.02, a bad head image 1.07
 
