@@ -16,7 +16,7 @@ from lethe.image.deface.align import Alignment
 from lethe.image.deface.apply import Comparison
 from lethe.image.deface.engine import Plan, judge_changes, make_plan
 from lethe.image.deface.io import slabs
-from lethe.image.deface.judge import Effect, doubts, verdict
+from lethe.image.deface.judge import VAULT_MINIMUM, Effect, doubts, verdict
 from lethe.image.deface.protect import protect
 from lethe.image.deface.region import choose
 from lethe.image.deface.volumes import Volumes, volumes
@@ -184,6 +184,22 @@ def test_a_brain_that_the_image_does_not_confirm_is_for_a_person(
     pose = pose_of(plan, shared_nmi=shared)
     found = doubts(pose, protection, plan.expectation, oriented=True, extended=False)
     assert ("brain-not-confirmed" in found) is doubtful
+
+
+@pytest.mark.requirement("M-25", "L-13")
+def test_a_template_brain_that_does_not_fill_the_vault_is_for_a_person(plan: Plan) -> None:
+    """A head with water in it was matched to its face: 230 voxels of its brain went, and it passed."""
+    middle = np.array([0.0, -20.0, 10.0])
+    larger = np.diag([1.4, 1.4, 1.4, 1.0])
+    larger[:3, 3] = middle - 1.4 * middle
+    pose = pose_of(plan, to_mni=larger @ plan.pose.to_mni)
+    found = protect(plan.head, plan.template, pose)
+    assert plan.protection.vault > 0.95
+    assert found.vault < VAULT_MINIMUM
+    alone = replace(plan.protection, vault=found.vault)
+    assert doubts(plan.pose, alone, plan.expectation, oriented=True, extended=False) == [
+        "brain-not-confirmed"
+    ]
 
 
 def test_a_head_taken_back_to_front_is_noticed_by_its_air(plan: Plan) -> None:

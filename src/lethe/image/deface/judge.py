@@ -32,6 +32,7 @@ CLEARANCE_MM = 2.0
 FACE_MINIMUM_CM2 = 6.0
 AIR_MINIMUM = 0.04
 BRAIN_SEEN_ML = 40.0
+VAULT_MINIMUM = 0.9  # heads have 0.94 and more, 0.75 where a large vault lost brain
 UNEVEN = 4.0  # whole heads under a head coil have 1.2 to 2.9; up to 4 is evened out before the match
 AHEAD_MM = -10.0  # real faces have -2 to 6
 RECESSION_GONE_MM = 18.0
@@ -299,7 +300,9 @@ def doubts(
         "implausible-size": not _plausible(pose),
         "second-pose": pose.nmi - pose.runner_up < (0.02 if pose.turned else 0.004),
         "front-unsure": _swapped(expectation) or _too_far_ahead(expectation),
-        "brain-not-confirmed": protection.overlap < confirmed or protection.seen_ml < BRAIN_SEEN_ML,
+        "brain-not-confirmed": protection.overlap < confirmed
+        or protection.vault < VAULT_MINIMUM
+        or protection.seen_ml < BRAIN_SEEN_ML,
         "uneven-brightness": uneven > UNEVEN,
         # a pose from another image of the session does not ask this one
         "scalp-unseen": protection.scalp < SCALP_MINIMUM and pose.shared_nmi is None,
@@ -364,6 +367,7 @@ def as_numbers(
         "expected_size": round(pose.expected_size, 2),
         "scales": [round(s, 3) for s in pose.scales],
         "brain_overlap": round(protection.overlap, 3),
+        "vault": round(protection.vault, 3),
         "skull_found": protection.skull_found,
         "face_in_view_cm2": round(expectation.face_cm2, 1),
         "air_ahead": _rounded(expectation.air_ahead),

@@ -29,6 +29,7 @@ _CHILD = 1.4  # how much larger the template is than the head of a small child
 _BULGE_CELLS = 8
 _VAULT_Z, _SCALP_Z = -23.0, 20.0  # MNI
 _GUARD_MM = 7.0
+_DEEP_MM, _VAULT_MM = 20.0, 6.0
 _END_MM = 10.0
 
 
@@ -56,6 +57,8 @@ class Protection:
         CT: metal throws streaks through the brain that look like air.
     scalp : float
         MR: share of the scalp that can be seen; 1 in CT.
+    vault : float
+        Share of what lies deep in the head above the eyes that is template brain or close to it.
     """
 
     keep: Mask
@@ -67,6 +70,7 @@ class Protection:
     share_of_head: float = 0.0
     streaks: bool = False
     scalp: float = 1.0
+    vault: float = 1.0
 
 
 def protect(head: Head, template: Template, pose: Alignment) -> Protection:
@@ -99,6 +103,7 @@ def protect(head: Head, template: Template, pose: Alignment) -> Protection:
         share_of_head=_share(expected > 0.3, head.mask),
         streaks=metal_streaks(head, expected),
         scalp=scalp,
+        vault=_vault_share(head, expected, skin_depth, pose),
     )
 
 
@@ -214,6 +219,15 @@ def _buried(parts: Mask, below: Array3, least: float) -> Mask:
         return parts
     nearest = ndi.minimum(below, labels, np.arange(1, count + 1))
     return np.asarray(np.append(False, nearest >= least)[labels])
+
+
+def _vault_share(head: Head, expected: Array3, skin_depth: Array3, pose: Alignment) -> float:
+    """Ask whether the template fills the vault: in a large one it may have been matched to the face alone."""
+    above = head.grid.coordinates(pose.to_mni)[2] > 0.0
+    deep = head.mask & head.grid.valid & above & (skin_depth > _DEEP_MM)
+    if not deep.any():
+        return 1.0
+    return _share(dilate(expected > 0.3, _VAULT_MM, head.grid.spacing), deep)
 
 
 def _deep_share(head: Head, expected: Array3, skin_depth: Array3) -> float:
