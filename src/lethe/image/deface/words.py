@@ -24,6 +24,8 @@ _MEASURES: dict[str, tuple[str, str]] = {
     "intracranial_ml": ("space inside the skull", "ml"),
     "brain_ml": ("brain (approximate)", "ml"),
     "brain_overlap": ("brain confirmed by the image", _SHARE),
+    "vault": ("brain case filled by the average brain", _SHARE),
+    "bumps_cm2": ("forehead that stands out like a nose", "cm2"),
 }
 
 
