@@ -10,6 +10,7 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from .align import Alignment
+from .front import foremost
 from .grid import Array2, Box, Grid
 from .morph import Mask
 
@@ -41,10 +42,9 @@ def skin_ahead(grid: Grid, tissue: Mask, pose: Alignment) -> Array2:
         For each column of 2 x 2 mm the number of its foremost cell; 0 where there is none or the data end.
     """
     solid, valid = (_BOX.solid(mask, grid.affine, pose.to_mni) for mask in (tissue, grid.valid))
-    last = solid.shape[1] - 1
-    found = np.where(solid.any(axis=1), last - solid[:, ::-1].argmax(axis=1), 0)
+    found = foremost(solid)
     x, z = np.indices(found.shape)
-    seen = valid[x, np.minimum(found + _BEYOND, last), z]
+    seen = valid[x, np.minimum(found + _BEYOND, solid.shape[1] - 1), z]
     return np.where(seen, found, 0).astype(np.float32)
 
 

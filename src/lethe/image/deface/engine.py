@@ -16,6 +16,7 @@ from lethe.files import atomic_writer, write_json
 
 from .align import Alignment, align
 from .apply import Comparison, Stencil, apply, make_stencil, write_mask
+from .bumps import bumps_left
 from .folding import front_folded
 from .grid import Array3, Grid, Reducer
 from .head import Head, find_head, no_head, unevenness
@@ -317,7 +318,8 @@ def _pass_on(plan: Plan, reason: str, target: Path, mask: Path | None) -> Deface
             sink.write(stored.tobytes(order="F"))
 
     _commit(volume, target, content, mask, empty, lambda: True)
-    nothing = Effect(0, float("inf"), 0.0, None, 0.0, plan.expectation.bumps_cm2)
+    skin = plan.expectation.skin_ahead
+    nothing = Effect(0, float("inf"), 0.0, None, 0.0, bumps_left(skin, skin))
     return DefaceReport(Verdict.NO_FACE, [reason], _measures(plan, nothing, 0))
 
 

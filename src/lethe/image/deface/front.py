@@ -77,7 +77,7 @@ def front(grid: Grid, tissue: Mask, template: Template, pose: Alignment) -> Fron
     model = _BOX.solid(template.skin(), template.affine, np.eye(4))
     image, seen = (_BOX.solid(mask, grid.affine, pose.to_mni) for mask in (tissue, grid.valid))
     image &= ~_filling(image, _BOX.of(grid.values, grid.affine, pose.to_mni))
-    expected, found = _foremost(model), _foremost(image)
+    expected, found = foremost(model), foremost(image)
     ahead = np.minimum(expected + 5, model.shape[1] - 1)
     x, z = np.indices(expected.shape)
     # the image must reach beyond the average skin, or a missing surface says nothing
@@ -89,7 +89,8 @@ def front(grid: Grid, tissue: Mask, template: Template, pose: Alignment) -> Fron
     )
 
 
-def _foremost(solid: Mask) -> NDArray[np.int64]:
+def foremost(solid: Mask) -> NDArray[np.int64]:
+    """Return for each column of a box the number of its foremost cell; 0 where there is none."""
     last = solid.shape[1] - 1
     return np.asarray(np.where(solid.any(axis=1), last - solid[:, ::-1].argmax(axis=1), 0), np.int64)
 
@@ -99,7 +100,7 @@ def _filling(image: Mask, values: Array3) -> Mask:
 
     Without it, a head whose face is gone would be matched as if the wall that stands there were a face.
     """
-    surface = _foremost(image)
+    surface = foremost(image)
     hit = surface >= max(_UNDER)
     nothing = np.zeros_like(image)
     if hit.sum() < _COLUMNS:
