@@ -72,7 +72,7 @@ def test_where_the_data_end_there_is_no_bump(reach: float) -> None:
 @pytest.mark.requirement("M-24")
 @pytest.mark.parametrize(("bumps", "expected"), [(2.0, Verdict.PASS), (5.0, Verdict.REVIEW)])
 def test_a_forehead_with_a_nose_is_for_a_person(bumps: float, expected: Verdict) -> None:
-    found = verdict(expectation(2.0), Effect(0, 9.0, 1.0, 1.0, 100.0, bumps), [])
+    found = verdict(expectation(2.0), Effect(0, 9.0, 1.0, 1.0, 1.0, 100.0, bumps), [])
     assert found[0] is expected
     assert ("forehead-uneven" in found[1]) is (expected is Verdict.REVIEW)
 
@@ -81,7 +81,7 @@ def expectation(recession: float, bumps: float = 0.0, face_cm2: float = 200.0) -
     expected = np.full(100, 100.0, np.float32)
     front = Front(expected, expected - np.float32(recession))
     skin, outline = np.ones((1, 1, 1), bool), np.zeros((1, 1), np.float32)
-    return Expectation(face_cm2, 0.8, front, skin, 0.2, 0.0, True, outline, bumps)
+    return Expectation(face_cm2, 0.8, front, skin, skin, 0.2, 0.0, True, outline, bumps)
 
 
 @pytest.mark.requirement("L-04")

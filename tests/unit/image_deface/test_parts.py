@@ -23,7 +23,7 @@ from lethe.image.deface.head import Head, _bare_brain
 from lethe.image.deface.io import open_volume, slabs
 from lethe.image.deface.pack import GzipWriter
 from lethe.image.deface.plug import solid_head
-from lethe.image.deface.region import CURVE, Region, _ears, _skin_depth, beside_ears, face_sector
+from lethe.image.deface.region import CURVE, Region, _skin_depth, face_sector
 from lethe.image.deface.scene import Modality, read_scene
 from lethe.image.deface.template import Template
 from lethe.image.deface.wall import wall
@@ -151,22 +151,6 @@ def test_a_sidecar_says_which_modality_it_is(tmp_path: Path) -> None:
     assert read_scene(open_volume(path), "auto").modality is Modality.MR
 
 
-def test_an_ear_that_touches_the_end_of_the_data_is_removed_too() -> None:
-    affine = np.diag([2.0, 2.0, 2.0, 1.0])
-    affine[:3, 3] = (-70.0, -100.0, -120.0)
-    shape = (79, 100, 110)
-    grid = Grid(np.zeros(shape, np.float32), np.ones(shape, bool), affine)
-    x, y, z = grid.coordinates(np.eye(4))
-    skull = (x / 70) ** 2 + (y / 90) ** 2 + (z / 90) ** 2 < 1
-    ear = (x > 60) & (np.abs(y + 20) < 8) & (np.abs(z + 40) < 14)
-    head = Head(grid, skull | ear, Modality.CT, -250.0)
-    ear &= ~skull
-    removed = _ears(head, x, y, z)
-    assert ear[-1].any()
-    assert removed[-3:][ear[-3:]].all()
-    assert removed[ear].mean() > 0.85
-
-
 def slab_of_layers(skull: float) -> Grid:
     """Draw a ball of brain in a layer of skull under a layer of scalp, in a void of one value."""
     affine = np.diag([4.0, 4.0, 4.0, 1.0])
@@ -206,7 +190,8 @@ def front_of_a_head(*, nose: bool, reach: float = 120.0) -> tuple[Head, Region]:
         replace(grid, values=np.where(mask, 40.0, -1000.0).astype(np.float32)), mask, Modality.CT, -250.0
     )
     sector = face_sector(x, y, z)
-    return head, Region(sector, sector.astype(np.float32), sector, morph.depth(mask, 2.0), (x, y, z))
+    inside = morph.depth(mask, 2.0)
+    return head, Region(sector, sector.astype(np.float32), sector, inside, inside, (x, y, z))
 
 
 @pytest.mark.requirement("M-24")
@@ -239,11 +224,6 @@ def test_a_layer_lies_on_the_protected_bone_under_the_brow_for_bone_is_full_of_h
     ahead = (np.abs(x) < 20.0) & (z > -38.0) & (z < -26.0)
     ahead &= (y + CURVE * x**2 >= 70.0) & (y + CURVE * x**2 < 72.0)
     assert (wall(head, keep, region) > 0.5)[ahead].all()
-
-
-def test_places_an_ear_may_reach_lie_at_both_sides_and_not_in_front() -> None:
-    x, y, z = (np.array(n, np.float32) for n in ([70.0, -70.0, 0.0, 70.0], [-20.0] * 3 + [40.0], [-40.0] * 4))
-    assert beside_ears(x, y, z).tolist() == [True, True, False, False]
 
 
 def test_depth_is_measured_from_the_tissue_not_from_a_rim_of_the_mask() -> None:

@@ -99,6 +99,7 @@ SABOTAGE: dict[str, Callable[[Mask], Mask]] = {
     "every second slice": lambda mask: mask & (np.indices(mask.shape)[2] % 2 == 0),
     "chequered": lambda mask: mask & (np.indices(mask.shape).sum(axis=0) % 2 == 0),
     "ears only": lambda mask: mask & (np.abs(np.indices(mask.shape)[0] - 57) > 38),
+    "ears left": lambda mask: mask & (np.abs(np.indices(mask.shape)[0] - 57) <= 33),
     "worn away by 10 mm": lambda mask: ndi.binary_erosion(mask, iterations=5),
     "nose and mouth left": lambda mask: mask & (np.abs(np.indices(mask.shape)[0] - 57) > 14),
     "eyes and nose left": lambda mask: mask & (np.indices(mask.shape)[2] < 20),
@@ -131,8 +132,15 @@ def test_a_face_that_is_hardly_there_is_for_a_person(present: float, passes: boo
     front = plan.expectation.front
     unseen = replace(front, found=np.full_like(front.found, -20.0))
     expectation = replace(plan.expectation, front=unseen, face_present=present)
-    found = verdict(expectation, Effect(0, 5.0, 0.9, None, 100.0, 0.0), [])
+    found = verdict(expectation, Effect(0, 5.0, 0.9, None, 1.0, 100.0, 0.0), [])
     assert found == ((Verdict.PASS, []) if passes else (Verdict.REVIEW, ["face-partly-missing"]))
+
+
+@pytest.mark.requirement("M-24")
+@pytest.mark.parametrize(("gone", "passes"), [(0.4, False), (0.6, True), (None, True)])
+def test_an_ear_that_stays_is_for_a_person(gone: float | None, passes: bool, plan: Plan) -> None:
+    found = verdict(plan.expectation, Effect(0, 5.0, 0.9, 1.0, gone, 100.0, 0.0), [])
+    assert found == ((Verdict.PASS, []) if passes else (Verdict.REVIEW, ["ears-remain"]))
 
 
 @pytest.mark.requirement("M-25")
@@ -225,7 +233,7 @@ def test_a_wrong_pose_takes_no_brain_from_a_ct_and_is_noticed(
 
 @pytest.mark.requirement("M-25")
 def test_a_doubtful_cut_through_what_looks_like_a_brain_alone_is_a_fail(plan: Plan) -> None:
-    effect = Effect(0, 9.0, 1.0, 1.0, 100.0, 0.0)
+    effect = Effect(0, 9.0, 1.0, 1.0, 1.0, 100.0, 0.0)
     assert verdict(plan.expectation, effect, ["front-unsure"], bare=True)[0] is Verdict.FAIL
     assert verdict(plan.expectation, effect, ["front-unsure"])[0] is Verdict.REVIEW
 

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .ears import SOFT_MM
 from .grid import SPACING_MM, Array3, Grid, Reducer, sample
 from .io import Volume, slabs
 from .morph import Mask
 from .pack import Sink
 from .plug import Plug
 from .scene import Scene
-from .wall import SOFT_MM
 
 REMOVED, PLUGGED = 1, 2
 SHARES = 16  # labels from PLUGGED + 1: removed, and so many sixteenths of the voxel filled with tissue

@@ -42,7 +42,7 @@ from .template import Template
 from .volumes import volumes
 
 METHOD = "lethe-deface"
-METHOD_VERSION = "1.4.1"
+METHOD_VERSION = "1.5.0"
 PICTURE_MM = 1.2
 NMI_NOTHING = 1.03  # noise reaches 1.02, a bad head image 1.07
 
@@ -93,6 +93,7 @@ REASONS = {
     "header-extension": "The header carries an extension, which may hold identifiers.",
     "front-remains": "Eyes, nose or mouth are not far enough from where they were.",
     "forehead-uneven": "Where the forehead should be, something stays that stands out like a nose.",
+    "ears-remain": "Too much of what stands out of the side of the head like an ear is still there.",
     "face-remains": "Too much of the facial skin is still there.",
     "close-to-brain": "The removed region comes too close to the brain.",
     "face-partly-missing": "Part of the face was missing before: cut, masked or lost in noise.",
@@ -319,7 +320,7 @@ def _pass_on(plan: Plan, reason: str, target: Path, mask: Path | None) -> Deface
 
     _commit(volume, target, content, mask, empty, lambda: True)
     skin = plan.expectation.skin_ahead
-    nothing = Effect(0, float("inf"), 0.0, None, 0.0, bumps_left(skin, skin))
+    nothing = Effect(0, float("inf"), 0.0, None, None, 0.0, bumps_left(skin, skin))
     return DefaceReport(Verdict.NO_FACE, [reason], _measures(plan, nothing, 0))
 
 

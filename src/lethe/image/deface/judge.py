@@ -11,6 +11,7 @@ import numpy as np
 
 from .align import Alignment
 from .bumps import FACE_Z, bumps_left, skin_ahead
+from .ears import ears, share_removed
 from .front import Front, front
 from .grid import Array2, Array3
 from .head import Head
@@ -41,6 +42,7 @@ RECESSION_DOUBT_MM = 11.0
 PRESENT_MINIMUM = 0.35  # of the face where its front cannot be measured; cut heads have 0.55 to 1
 MOVED_MM = 8.0
 MOVED_MINIMUM = 0.85
+EARS_MINIMUM = 0.5  # the brain's margin reaches into the root of some
 BUMPS_MAXIMUM_CM2 = 3.0  # foreheads have 0 to 2.5, a nose 5 and more
 _SKIN_MM = 3.0
 _DARKEST = 5  # percent of a head
@@ -72,6 +74,8 @@ class Expectation:
         Foremost points of the middle face; they lie far back in an image that was de-faced before.
     skin : ndarray of bool
         Facial skin of this head on its grid.
+    ears : ndarray of bool
+        What stands out of the smooth side of this head.
     air_ahead : float or None
         Share of air (nose, sinuses, mouth) in the deep face; None when too little of it is in view.
     air_behind : float or None
@@ -88,6 +92,7 @@ class Expectation:
     face_present: float
     front: Front
     skin: Mask
+    ears: Mask
     air_ahead: float | None
     air_behind: float | None
     emptied: bool
@@ -127,6 +132,7 @@ def expect(head: Head, template: Template, pose: Alignment, region: Region) -> E
         face_present=present,
         front=surface,
         skin=skin & tissue(head),
+        ears=ears(region.side, *region.coordinates) & tissue(head) & grid.valid,
         air_ahead=ahead,
         air_behind=behind,
         emptied=emptied,
@@ -188,6 +194,8 @@ class Effect:
         Share of the facial skin that is gone.
     front_moved : float or None
         Share of the middle face (eyes, nose, mouth) whose surface moved back by more than 8 mm.
+    ears_removed : float or None
+        Share of the ears that is gone; None where there is hardly an ear.
     removed_ml : float
         Tissue that is gone.
     bumps_cm2 : float
@@ -198,6 +206,7 @@ class Effect:
     clearance_mm: float
     skin_removed: float
     front_moved: float | None
+    ears_removed: float | None
     removed_ml: float
     bumps_cm2: float
 
@@ -244,6 +253,7 @@ def measure(
         clearance_mm=clearance,
         skin_removed=float((gone & skin).sum() / skin.sum()) if skin.any() else 1.0,
         front_moved=expectation.front.moved(left, MOVED_MM),
+        ears_removed=share_removed(expectation.ears, gone, head.grid.voxel_ml),
         removed_ml=float((gone & tissue(head)).sum()) * head.grid.voxel_ml,
         bumps_cm2=bumps_left(expectation.skin_ahead, skin_ahead(head.grid, solid, pose)),
     )
@@ -341,6 +351,8 @@ def verdict(
         reasons.append("close-to-brain")
     if effect.front_moved is not None and effect.front_moved < MOVED_MINIMUM:
         reasons.append("front-remains")
+    if effect.ears_removed is not None and effect.ears_removed < EARS_MINIMUM:
+        reasons.append("ears-remain")
     if effect.bumps_cm2 > BUMPS_MAXIMUM_CM2:
         reasons.append("forehead-uneven")
     recession = expectation.front.recession_mm
@@ -378,6 +390,7 @@ def as_numbers(
         "recession_mm": expectation.front.recession_mm,
         "front_moved": _rounded(effect.front_moved),
         "skin_removed": round(effect.skin_removed, 3),
+        "ears_removed": _rounded(effect.ears_removed),
         "clearance_mm": round(effect.clearance_mm, 1) if np.isfinite(effect.clearance_mm) else None,
         "brain_changed": effect.brain_changed,
         "removed_ml": round(effect.removed_ml, 1),

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .ears import level
 from .grid import Array3
 from .head import Head
 from .morph import Mask, closed, distance_to, erode
 from .protect import Protection
-from .region import Region, beside_ears, face_sector
+from .region import Region, ahead, face_sector
 from .scene import Modality
 from .wall import wall
 
-_REACH_MM, _SKULL_REACH_MM, _EAR_REACH_MM = 8.0, 4.0, 4.0
+_REACH_MM, _SKULL_REACH_MM = 8.0, 4.0
 _CT_CLEARANCE_MM, _MR_CLEARANCE_MM = 3.0, 6.0
 _CLOSING_MM = 18.0
 _MR_TOP = -24.0  # above lies the forehead: what is dark there is skull
@@ -33,8 +34,8 @@ class Plug:
     fill : ndarray of bool
         Grid voxels behind the cut that were air.
     level : ndarray of float32
-        The wall in front of the cut (`lethe.image.deface.wall`): what is removed and lies above 0.5 gets the
-        value of tissue instead of that of air.
+        The walls in place of the face (`lethe.image.deface.wall`) and the ears (`lethe.image.deface.ears`):
+        what is removed and lies above 0.5 gets the value of tissue instead of that of air.
     tissue : float
         Value they get.
     below : float
@@ -75,9 +76,8 @@ def plug(head: Head, protection: Protection, region: Region) -> Plug:
     x, y, z = region.coordinates
     away = distance_to(region.remove, spacing)
     to_brain = distance_to(protection.brain, spacing)
-    near_ear = beside_ears(x, y, z) & (away <= _EAR_REACH_MM)
     near_face = face_sector(x, y + 9.0, z - 3.0) & (away <= _REACH_MM)
-    fill = (near_face | near_ear) & solid_head(head) & ~region.remove
+    fill = near_face & solid_head(head) & ~region.remove
     if head.modality is Modality.CT:
         value, below = _TISSUE_HU, _AIR_HU
         fill &= to_brain > _CT_CLEARANCE_MM
@@ -91,4 +91,6 @@ def plug(head: Head, protection: Protection, region: Region) -> Plug:
         # dark is not always air in MR: the skull and the fluid around the brain are dark too
         fill &= (to_brain > _MR_CLEARANCE_MM) & ~protection.keep
         fill &= (z < _MR_TOP) | (away <= _SKULL_REACH_MM)
-    return Plug(np.asarray(fill & (values < below)), wall(head, protection.keep, region), value, below)
+    sides = level(region.side, ahead(x, y, z), spacing)
+    walls = np.maximum(wall(head, protection.keep, region), sides)
+    return Plug(np.asarray(fill & (values < below)), walls, value, below)

@@ -1,4 +1,4 @@
-"""What goes: the face as a formula in MNI millimetres, and the ears.
+"""What goes: the face as a formula in MNI millimetres, and the ears (`lethe.image.deface.ears`).
 
 The face is not an image but a curved surface, so that it can be read, reviewed and tuned here.
 """
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .align import Alignment
+from .ears import beside_ears, skin, smooth_side
 from .grid import Array3
 from .head import Head
-from .morph import Mask, depth, erode, opened, smoothed
+from .morph import Mask, depth, smoothed
 from .protect import Protection
 from .scene import Modality
 
@@ -25,7 +26,6 @@ _SMOOTH_MM = 2.0
 _RIM_MM = 3.0
 _FADE_MM = 9.0
 _SKIN_Y = 80.0  # data that end further back may end in the brain
-_BESIDE = 10  # grid cells, more than the radius of the opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Region:
         Where a face is expected, whatever is protected.
     skin_depth : ndarray of float32
         Distance to the surface of the head, mm.
+    side : ndarray of float32
+        Depth under the smooth side of the head, mm; ears have less than 0.
     coordinates : tuple of ndarray
         MNI x, y, z of each grid point.
     """
@@ -50,6 +52,7 @@ class Region:
     field: Array3
     sector: Mask
     skin_depth: Array3
+    side: Array3
     coordinates: tuple[Array3, Array3, Array3]
 
 
@@ -89,12 +92,13 @@ def choose(head: Head, pose: Alignment, protection: Protection) -> Region:
     skin_depth = _skin_depth(head, x, y, z)
     # a smooth cut shows nothing of the face and triggers no detector
     remove = (smoothed(sector, 3.0, spacing) > 0.5) & (skin_depth <= deepest(x, y, z))
-    remove |= _ears(head, x, y, z) & (skin_depth <= _limit(x, y, z))
+    side = smooth_side(head)
+    remove |= beside_ears(x, y, z) & skin(side)
     remove &= ~protection.keep
     # steps and ledges of the grid would look like eyes and mouths; 2 mm are far less than the brain's margin
     field = smoothed(remove, _SMOOTH_MM, spacing)
     field[protection.brain] = 0.0
-    return Region(field > 0.5, field, sector, skin_depth, (x, y, z))
+    return Region(field > 0.5, field, sector, skin_depth, side, (x, y, z))
 
 
 def deepest(x: Array3, y: Array3, z: Array3) -> Array3:
@@ -131,19 +135,6 @@ def _skin_depth(head: Head, x: Array3, y: Array3, z: Array3) -> Array3:
     rim = head.mask & (depth(solid, head.grid.spacing)[inner] <= _RIM_MM) & ~tissue(head)
     solid[inner] &= ~rim
     return depth(solid, head.grid.spacing)[inner]
-
-
-def _ears(head: Head, x: Array3, y: Array3, z: Array3) -> Mask:
-    """Everything at the side that is not the smooth head; thin ears vanish with the head rest in the mask."""
-    # where the data end at an ear, nothing lies beside it: else the end of the data would hold the ear up
-    beside = ((_BESIDE, _BESIDE), (0, 0), (0, 0))
-    lump = erode(opened(np.pad(head.mask, beside), 14.0, head.grid.spacing), 2.5, head.grid.spacing)
-    return np.asarray(beside_ears(x, y, z) & ~lump[_BESIDE:-_BESIDE])
-
-
-def beside_ears(x: Array3, y: Array3, z: Array3) -> Mask:
-    """Say which points (MNI mm) an ear may reach."""
-    return np.asarray((np.abs(x) > 56.0) & (y > -62.0) & (y < 26.0) & (z > -100.0) & (z < 4.0))
 
 
 def tissue(head: Head) -> Mask:

@@ -11,12 +11,11 @@ import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
+from .ears import SOFT_MM
 from .grid import Array3
 from .head import Head
 from .morph import Mask, distance_to
 from .region import CURVE, Region, ahead, deepest, tissue
-
-SOFT_MM = 10.0  # the field of the wall rises from 0 to 1 over these
 
 _TOP = -18.0  # above, only scalp was taken
 _HEIGHTS = (-168.0, -130.0, -90.0, -60.0, -46.0, -34.0, -26.0, _TOP)

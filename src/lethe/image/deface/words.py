@@ -11,6 +11,7 @@ _MEASURES: dict[str, tuple[str, str]] = {
     "clearance_mm": ("nearest removed voxel to the brain", "mm"),
     "front_moved": ("eyes, nose and mouth moved back by 8 mm or more", _SHARE),
     "skin_removed": ("facial skin removed", _SHARE),
+    "ears_removed": ("ears removed", _SHARE),
     "removed_ml": ("tissue removed", "ml"),
     "voxels_changed": ("voxels changed", _PLAIN),
     "face_in_view_cm2": ("face in view", "cm2"),
