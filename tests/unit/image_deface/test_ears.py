@@ -13,7 +13,7 @@ from lethe.image.deface.head import Head
 from lethe.image.deface.morph import Mask
 from lethe.image.deface.scene import Modality
 
-MM = 3.0
+MM = 2.0
 
 
 def side_of_a_head(
@@ -22,7 +22,7 @@ def side_of_a_head(
     """Draw an egg in MNI millimetres with two ears that are rings about a groove; the data end at `reach`."""
     affine = np.diag([MM, MM, MM, 1.0])
     affine[:3, 3] = (-reach, -100.0, -120.0)
-    shape = (int(2.0 * reach / MM) + 1, 67, 73)
+    shape = (int(2.0 * reach / MM) + 1, 95, 95)
     grid = Grid(np.zeros(shape, np.float32), np.ones(shape, bool), affine)
     x, y, z = grid.coordinates(np.eye(4))
     egg = np.hypot(x / 76.0, np.hypot(y / 90.0, z / 90.0))
@@ -76,7 +76,7 @@ def test_places_an_ear_may_reach_lie_at_both_sides_and_not_in_front() -> None:
 def test_an_ear_that_stays_is_measured_and_a_head_without_ears_has_no_share() -> None:
     head, drawn, places = side_of_a_head(14.0, 16.0, 0.0)
     found = ears(smooth_side(head), *places) & head.mask
-    assert (found & drawn).sum() > 0.8 * drawn.sum()
+    assert (found & drawn).sum() > 0.7 * drawn.sum()
     volume = MM**3 / 1000.0
     assert share_removed(found, np.zeros_like(found), volume) == 0.0
     assert share_removed(found, found, volume) == 1.0
