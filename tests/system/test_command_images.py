@@ -205,7 +205,9 @@ def test_a_run_that_is_ended_half_way_leaves_no_output_and_a_second_run_succeeds
         assert docker("inspect", "-f", "{{.State.ExitCode}}", container).stdout.strip() == str(code)
         if ending == "stop":
             assert "asked to end; nothing was written" in docker("logs", container).stderr
-        assert [path.name for path in output.glob("[!.]*")] == []
+        written = sorted(path.name for path in output.glob("[!.]*"))
+        # on a busy machine the kill may come when all is in its place; a part of it never is
+        assert written == [] or (ending == "kill" and written == ["conversion", "nifti"])
     finally:
         docker("rm", "-f", container)
     assert run("dicom-to-nifti", head, output).code == 0
