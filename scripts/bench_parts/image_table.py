@@ -81,12 +81,13 @@ def _count(found: list[dict[str, float]]) -> int:
 def _line(result: Result) -> str:
     lost = "-" if result.brain_lost is None else str(result.brain_lost)
     moved = "-" if result.moved is None else f"{result.moved:.0%}"
-    skin, middle = result.measures.get("skin_removed"), result.measures.get("front_moved")
-    shares = f"{'-' if skin is None else f'{skin:.0%}':>6}{'-' if middle is None else f'{middle:.0%}':>8}"
+    shares = [result.measures.get(name) for name in ("skin_removed", "front_moved", "ears_removed")]
+    skin, middle, ears = ("-" if share is None else f"{share:.0%}" for share in shares)
     faces = f"{_count(result.before):>4} ->{_count(result.after):>3}"
     return (
-        f"{result.head:17} {result.variant:23} {result.tool:20} {result.verdict:8}{lost:>7}{moved:>7}{shares}"
-        f" {faces:>11}{result.seconds:7.1f}{result.megabytes:6.0f}  {', '.join(result.reasons)}"
+        f"{result.head:17} {result.variant:23} {result.tool:20} {result.verdict:8}{lost:>7}{moved:>7}"
+        f"{skin:>6}{middle:>8}{ears:>6} {faces:>11}{result.seconds:7.1f}{result.megabytes:6.0f}"
+        f"  {', '.join(result.reasons)}"
     )
 
 
@@ -94,15 +95,15 @@ def report(results: list[Result]) -> None:
     """Print the table, every miss and the comparison."""
     print(
         f"{'head':17} {'variant':23} {'tool':20} {'verdict':8}{'brain':>7}{'moved':>7}{'skin':>6}"
-        f"{'middle':>8} {'faces':>11}{'s':>7}{'MB':>6}  reasons"
+        f"{'middle':>8}{'ears':>6} {'faces':>11}{'s':>7}{'MB':>6}  reasons"
     )
     for result in results:
         if result.tool != BACK:
             print(_line(result))
     print(
         "\nbrain: voxels of the independent mask that changed; moved: frontal surface that lies more than"
-        " 4 mm further back;\nskin, middle: facial skin removed and eyes, nose, mouth more than 8 mm back, as"
-        " the report says;\nfaces: detections of 4 detectors from 5 angles"
+        " 4 mm further back;\nskin, middle, ears: facial skin removed, eyes, nose, mouth more than 8 mm back"
+        " and ears removed, as the report says;\nfaces: detections of 4 detectors from 5 angles"
     )
     ours = [result for result in results if result.tool == OURS]
     print("\nMisses of lethe (a result under review stays in the intake project):")
