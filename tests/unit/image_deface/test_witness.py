@@ -173,7 +173,8 @@ def test_the_fall_off_of_a_coil_is_evened_out_and_a_little_of_it_left_alone() ->
 @pytest.mark.parametrize(("share", "confirmed"), [(0.53, False), (0.92, True)])
 def test_a_cut_out_brain_must_be_one_by_the_match_too(share: float, confirmed: bool) -> None:
     nothing = np.zeros(SHAPE, bool)
-    seen = Protection(nothing, nothing, np.zeros(SHAPE, np.float32), None, 1.0, share_of_head=share)
+    deep = np.zeros(SHAPE, np.float32)
+    seen = Protection(nothing, nothing, deep, None, 1.0, 1000.0, share, streaks=False, scalp=1.0, vault=1.0)
     assert 0.53 < BARE_SHARE < 0.92
     assert bare_confirmed(coil(0.0), seen) is confirmed
 

@@ -66,11 +66,21 @@ class Protection:
     skin_depth: Array3
     skull_found: bool | None
     overlap: float
-    seen_ml: float = 0.0
-    share_of_head: float = 0.0
-    streaks: bool = False
-    scalp: float = 1.0
-    vault: float = 1.0
+    seen_ml: float
+    share_of_head: float
+    streaks: bool
+    scalp: float
+    vault: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is asked of each kind of image in a way of its own; see `Protection`."""
+
+    keep: Mask
+    brain: Mask
+    skull_found: bool | None
+    overlap: float
 
 
 def protect(head: Head, template: Template, pose: Alignment) -> Protection:
@@ -91,15 +101,18 @@ def protect(head: Head, template: Template, pose: Alignment) -> Protection:
     skin_depth = depth(head.mask | ~head.grid.valid, spacing)
     scalp = scalp_shown(head, skin_depth, head.grid.coordinates(pose.to_mni)[2] > _SCALP_Z)
     if head.modality is Modality.CT:
-        found = _protect_ct(head, expected, skin_depth, pose)
+        found = _protect_ct(head, expected, pose)
     else:
-        found = _protect_mr(head, expected, skin_depth, pose, scalp)
+        found = _protect_mr(head, expected, pose, scalp)
         if pose.shared_nmi is None:
             found = replace(found, overlap=min(found.overlap, _deep_share(head, expected, skin_depth)))
-    seen = float(((expected > 0.5) & head.grid.valid).sum()) * head.grid.voxel_ml
-    return replace(
-        found,
-        seen_ml=seen,
+    return Protection(
+        found.keep,
+        found.brain,
+        skin_depth,
+        found.skull_found,
+        found.overlap,
+        seen_ml=float(((expected > 0.5) & head.grid.valid).sum()) * head.grid.voxel_ml,
         share_of_head=_share(expected > 0.3, head.mask),
         streaks=metal_streaks(head, expected),
         scalp=scalp,
@@ -111,7 +124,7 @@ def _share(part: Mask, whole: Mask) -> float:
     return float((part & whole).sum() / max(int(whole.sum()), 1))
 
 
-def _protect_ct(head: Head, expected: Array3, skin_depth: Array3, pose: Alignment) -> Protection:
+def _protect_ct(head: Head, expected: Array3, pose: Alignment) -> _Found:
     spacing = head.grid.spacing
     inner = np.zeros_like(head.mask) if head.brain is None else head.brain
     space = _skull_space(head, expected)
@@ -132,10 +145,10 @@ def _protect_ct(head: Head, expected: Array3, skin_depth: Array3, pose: Alignmen
             bulge = ndi.binary_dilation(cavity, CROSS, iterations=_BULGE_CELLS, mask=free)
             keep |= dilate(bulge & (z > _VAULT_Z), 3.0, spacing)
         brain = cavity & (expected > 0.02) | inner
-        return Protection(keep, brain, skin_depth, True, overlap)
+        return _Found(keep, brain, True, overlap)
     # craniectomy, heavy metal, cut skull: only the template knows where the rest of the brain is
     keep = dilate((expected > 0.3) | inner, 8.0, spacing)
-    return Protection(keep, (expected > 0.5) | inner, skin_depth, False, overlap)
+    return _Found(keep, (expected > 0.5) | inner, False, overlap)
 
 
 def _skull_space(head: Head, expected: Array3) -> Mask:
@@ -173,9 +186,7 @@ def _shut(head: Head) -> Mask:
     return closed(solid, 8.0, head.grid.spacing)[1:-1, 1:-1, 1:-1]
 
 
-def _protect_mr(
-    head: Head, expected: Array3, skin_depth: Array3, pose: Alignment, scalp: float
-) -> Protection:
+def _protect_mr(head: Head, expected: Array3, pose: Alignment, scalp: float) -> _Found:
     spacing, (_, y, z) = head.grid.spacing, head.grid.coordinates(pose.to_mni)
     # an infant's head is laid onto the template as exactly as a child's, in proportion to its size
     size = min(1.0, _CHILD / pose.expected_size)
@@ -183,7 +194,7 @@ def _protect_mr(
     core = erode(likely, 2.0, spacing)
     keep = dilate(expected > 0.3, 10.0 * size, spacing)
     if not (core & head.grid.valid).any():
-        return Protection(keep, likely, skin_depth, None, 0.0)
+        return _Found(keep, likely, None, 0.0)
     values = evened(head)
     inside = values[core & head.grid.valid]
     skin_distance = depth(_shut(head), spacing)
@@ -209,7 +220,7 @@ def _protect_mr(
         inner |= _buried(head.brain & ~inner, skin_distance, _BURIED_MM * size)
         guard |= dilate(inner, _SHOWN_MM * size, spacing) & (skin_distance > at_skin)
         brain |= inner
-    return Protection(keep | guard, brain, skin_depth, None, overlap)
+    return _Found(keep | guard, brain, None, overlap)
 
 
 def _buried(parts: Mask, below: Array3, least: float) -> Mask:
