@@ -20,7 +20,7 @@ _EAR_MM, _GROOVE_MM, _HOLLOW_MM = 30.0, 8.0, 18.0
 _SKIN_MM = 4.0  # is plain tissue afterwards
 _LEVEL_MM = 1.0  # so far the new side lies under the old one
 _SMOOTH_MM = 4.0
-_SEEN_ML = 1.0
+_SEEN_ML = 3.0
 
 
 def beside_ears(x: Array3, y: Array3, z: Array3) -> Mask:
