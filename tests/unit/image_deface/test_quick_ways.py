@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -74,6 +75,14 @@ def test_a_damaged_file_is_named_while_it_is_read(cut: int) -> None:
         gzblocks.unpacked(io.BytesIO(whole[:-cut])).read()
     with pytest.raises(gzblocks.DAMAGED):
         gzblocks.unpacked(io.BytesIO(whole[:-8] + bytes(8))).read()
+
+
+@pytest.mark.parametrize("size", [0, 1, 352, 4096])
+def test_a_small_piece_has_the_bytes_of_zlib_which_never_waver(size: int) -> None:
+    content = (bytes(5) + b"head") * 500
+    machine = zlib.compressobj(1, zlib.DEFLATED, -15)
+    plain = machine.compress(content[:size]) + machine.flush(zlib.Z_FULL_FLUSH)
+    assert gzblocks.compress(content[:size]).data == plain
 
 
 @pytest.mark.parametrize("kind", ["<i2", ">i2", ">f4", "<u2", "<f8"])
