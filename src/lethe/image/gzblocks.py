@@ -15,6 +15,7 @@ try:
     from isal import isal_zlib as deflate
 except ImportError:  # de-facing must also run with numpy, scipy and nibabel alone; it packs otherwise then
     import gzip  # type: ignore[no-redef]
+
     deflate = zlib  # type: ignore[misc]
 
 DAMAGED: tuple[type[Exception], ...] = (EOFError, cast(Any, deflate.error), gzip.BadGzipFile)
